@@ -1,0 +1,1 @@
+"""Which programs the model learns from: sources, synthesis, difficulty, duplicates, reasoning text."""

@@ -1,0 +1,1 @@
+"""Where things are kept and where they came from: artifacts, lineage, registry, data quality."""

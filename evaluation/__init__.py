@@ -1,0 +1,1 @@
+"""What a good answer is: prompts, responses, scoring, questions, benchmarks, gate."""

@@ -1,0 +1,1 @@
+"""What a program really does: anchors, sandbox, traces. Plain standard library."""

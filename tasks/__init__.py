@@ -1,0 +1,1 @@
+"""One Prefect task per step: fetch, call one function, store, record."""

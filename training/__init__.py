@@ -1,0 +1,1 @@
+"""How the model learns: recipes, SFT, Bi-Level GRPO, rollouts, checkpoints."""
