@@ -1,0 +1,197 @@
+"""The command line: one verb for each thing a person does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from infra.environment import prepare_environment
+from infra.settings import Settings, SettingsError, load_settings
+
+app = typer.Typer(
+    help="Keeps a code-reasoning model in training.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+out = Console(soft_wrap=True)
+
+RecipeOption = Annotated[str, typer.Option(help="A shipped recipe's name or the path of a TOML file.")]
+ProgramsOption = Annotated[
+    str | None, typer.Option(help="Your programs: a folder of Python files with asserts, or JSONL/Parquet.")
+]
+SeedOption = Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")]
+
+
+@contextmanager
+def faults_as_messages() -> Iterator[None]:
+    """Mendable faults end the command with their message and exit status 1; everything else is a bug and shows."""
+    from tasks.faults import MENDABLE, show_messages_only
+
+    show_messages_only()
+    try:
+        yield
+    except MENDABLE as error:
+        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="bold red", highlight=False, markup=False)
+        raise typer.Exit(1) from None
+
+
+def settings() -> Settings:
+    """The settings in force, with the process environment made ready for them."""
+    try:
+        found = load_settings()
+    except SettingsError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    prepare_environment(found)
+    return found
+
+
+@app.command()
+def demo(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+    """Run the main job, small, on embedded defaults: refresh-data, then train-bilevel."""
+    train(programs=programs, recipe=recipe, seed=seed)
+
+
+@app.command()
+def train(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+    """Run the flow train-bilevel here and now, and show how it ended."""
+    with running_flow():
+        from flows.train_bilevel import train_bilevel
+        from tasks.report import print_outcome
+
+        outcome = train_bilevel(recipe=recipe, programs=programs, seed=seed)
+        print_outcome(outcome, out)
+
+
+@app.command()
+def refresh(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+    """Run the flow refresh-data here and now: collect, trace, validate, publish."""
+    with running_flow():
+        from flows.refresh_data import refresh_data
+
+        refresh_data(recipe=recipe, programs=programs, seed=seed)
+
+
+@contextmanager
+def running_flow() -> Iterator[None]:
+    """A flow run in this process: its lines and bars on this terminal, Prefect's own log only from warnings on."""
+    import os
+
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    settings()
+    from tasks.progress import use_console
+
+    use_console(out)
+    with faults_as_messages():
+        yield
+
+
+@app.command()
+def lineage(
+    name: Annotated[str, typer.Argument(help="An alias (champion), a version number, or a dataset id.")],
+    as_json: Annotated[bool, typer.Option("--json", help="The tree as JSON.")] = False,
+) -> None:
+    """Show where a model came from: the tree down to the dataset version, the traces and the programs."""
+    settings()
+    with faults_as_messages():
+        from tasks.ancestry import ancestry, as_tree
+
+        node = ancestry(name)
+        out.print_json(json.dumps(node, default=str)) if as_json else out.print(as_tree(node))
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """List the registered model versions, the aliases and how they moved."""
+    settings()
+    with faults_as_messages():
+        from tasks.ancestry import model_tables, registered
+
+        found = registered()
+        out.print_json(json.dumps(found, default=str)) if as_json else out.print(*model_tables(found), sep="\n")
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option(help="Why, for the history.")],
+    to: Annotated[int | None, typer.Option(help="Version to make champion; default: the previous one.")] = None,
+) -> None:
+    """Make an earlier version champion again."""
+    settings()
+    with faults_as_messages():
+        from tasks.rollback import roll_back
+
+        out.print(roll_back(to, reason), highlight=False)
+
+
+@app.command()
+def instrument(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Write a Python file with its print anchors to stdout, and nothing else."""
+    from execution.anchors import instrument as place
+
+    try:
+        sys.stdout.write(place(file.read_text("utf-8")).source)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        typer.echo(f"error: {file} does not parse: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def trace(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)],
+    call: Annotated[str, typer.Option(help='The call to evaluate, such as "f(3)".')],
+    events: Annotated[bool, typer.Option("--events", help="Show the line events too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
+) -> None:
+    """Show what a call really does: the anchored program, the state at each anchor, the result, the verdict."""
+    found = settings()
+    with faults_as_messages():
+        from tasks.show_trace import show_trace
+
+        if not show_trace(file, call, found.sandbox, out, events=events, as_json=as_json):
+            raise typer.Exit(1)
+
+
+@app.command()
+def up() -> None:
+    """Start a Prefect server and a worker in the background, and deploy prefect.yaml."""
+    _services("up")
+
+
+@app.command()
+def down() -> None:
+    """Stop what `up` started, and nothing else."""
+    _services("down")
+
+
+@app.command()
+def deploy() -> None:
+    """Deploy prefect.yaml to the Prefect server in use."""
+    _services("deploy")
+
+
+def _services(verb: Literal["up", "down", "deploy"]) -> None:
+    from infra import services
+
+    try:
+        getattr(services, verb)(settings())
+    except services.ServiceError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def main() -> Any:
+    """Entry point of the `stepcode` command."""
+    return app()
+
+
+if __name__ == "__main__":
+    main()

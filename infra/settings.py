@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     )
     ray_address: str = Field("", description="Address of a Ray cluster; empty: a local one for the run.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server of `stepcode up`.")
+    reports_port: int = Field(
+        4201, ge=1, le=65535, description="Port on which `stepcode up` serves the reports folder."
+    )
     model: str = Field("stepcode", description="Name in the model registry.")
 
     @property

@@ -1,0 +1,35 @@
+"""train-bilevel: refresh the data, SFT, Bi-Level GRPO, evaluate, register, and let the gate decide."""
+
+from prefect import flow
+
+from flows.refresh_data import refresh_data
+from tasks.evaluate import evaluate_model
+from tasks.promote import decide_promotion
+from tasks.register import register_model
+from tasks.report import RunOutcome, publish_report
+from tasks.tell import tell_step
+from tasks.train import train_stage
+from tasks.workspace import current_workspace, single_run
+from training.config import load_recipe
+
+
+@flow(name="train-bilevel", validate_parameters=True, persist_result=False)
+def train_bilevel(recipe: str = "tiny", programs: str | None = None, seed: int | None = None) -> RunOutcome:
+    """The nightly job, whole; what has not changed since it was last done is found and not done again.
+
+    recipe: name of a shipped recipe or path of a TOML file. programs: your own programs, a folder of Python files
+    with asserts or a JSONL/Parquet file with code, input and output. seed: another one than the recipe's.
+    """
+    loaded = load_recipe(recipe, seed=seed)
+    workspace = current_workspace()
+    with single_run(workspace):
+        published = refresh_data(recipe=recipe, programs=programs, seed=seed)
+        dataset = published.outputs["dataset"]
+        sft = tell_step(train_stage(workspace, loaded, "sft", {"dataset": dataset}))
+        before = tell_step(evaluate_model(workspace, loaded, sft.outputs["model"], dataset, "sft"))
+        inputs = {"dataset": dataset, "model": sft.outputs["model"]}
+        rl = tell_step(train_stage(workspace, loaded, "rl", inputs))
+        after = tell_step(evaluate_model(workspace, loaded, rl.outputs["model"], dataset, "bilevel"))
+        version = register_model(workspace, rl, after.summary)
+        promotion = decide_promotion(workspace, loaded, version, after, dataset)
+        return publish_report(workspace, loaded, published, sft, before, rl, after, version, promotion)
