@@ -72,13 +72,24 @@ def running_postgres(*, tcp: bool = False) -> Iterator[PostgresServer]:
     user, port = unprivileged_user(), free_port()
     with short_folder("pg-", user) as folder:
         data, log = folder / "data", folder / "log"
-        initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        initdb = [
+            str(binaries / "initdb"),
+            "-D",
+            str(data),
+            "-U",
+            "postgres",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         run_as([*initdb, "--no-sync"], user, cwd=folder, timeout_s=START_TIMEOUT_S)
         listen = "127.0.0.1" if tcp else ""
         settings = [f"unix_socket_directories={folder}", f"listen_addresses={listen}", f"port={port}"]
         settings += ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=100"]
         options = [part for setting in settings for part in ("-c", setting)]
-        command = [binaries / "postgres", "-D", data, *options]
+        command = [str(binaries / "postgres"), "-D", str(data), *options]
         # SIGINT is the fast shutdown: connections that a failed test left open are ended.
         with running(command, cwd=folder, log=log, user=user, stop_with=signal.SIGINT) as process:
             server = PostgresServer(folder, port, tcp, process.pid)

@@ -1,7 +1,7 @@
 """A real S3 server: Ceph's radosgw over one monitor and one object store in memory, from Debian's packages.
 
-The only S3 server at hand with object versions, tags and checked signatures. It takes 15 to 20 seconds to
-start and about 150 MB.
+The only S3 server at hand with object versions, tags and checked signatures. It starts in about two
+seconds and takes about 150 MB.
 """
 
 from __future__ import annotations
@@ -51,6 +51,9 @@ osd pool default pg num = 1
 osd pool default pgp num = 1
 osd pool default pg autoscale mode = off
 mon max pg per osd = 1000
+# A lone monitor has nobody to wait for; with the defaults, starting takes 14 seconds instead of 2.
+paxos propose interval = 0.02
+paxos min wait = 0.01
 mon data = {root}/mon
 mon data avail warn = 1
 mon data avail crit = 0
@@ -64,7 +67,7 @@ osd journal size = 64
 osd max object name len = 460
 osd max object namespace len = 64
 [client.rgw]
-rgw frontends = beast endpoint=127.0.0.1:{rgw_port}
+rgw frontends = beast endpoint=127.0.0.1:{rgw_port} tcp_nodelay=1
 rgw data = {root}/rgw
 rgw gc obj min wait = 300
 rgw enable ops log = false
@@ -110,12 +113,8 @@ def running_radosgw() -> Iterator[S3Server]:
         monitor, log = daemon("ceph-mon", "-i", "a")
         wait_until(lambda: _ceph(config, "mon", "stat") is not None, monitor, log, STEP_TIMEOUT_S)
         number = (_ceph(config, "osd", "create") or "").strip()
-        run_as(
-            ["ceph-osd", "-c", config, "-i", number, "--mkfs", "--no-mon-config"],
-            None,
-            cwd=root,
-            timeout_s=STEP_TIMEOUT_S,
-        )
+        format_store = ["ceph-osd", "-c", str(config), "-i", number, "--mkfs", "--no-mon-config"]
+        run_as(format_store, None, cwd=root, timeout_s=STEP_TIMEOUT_S)
         _ceph(config, "osd", "crush", "add", f"osd.{number}", "1.0", "host=h", "root=default")
         store, log = daemon("ceph-osd", "-i", number, "--no-mon-config")
         wait_until(lambda: "1 up" in (_ceph(config, "osd", "stat") or ""), store, log, STEP_TIMEOUT_S)
@@ -125,7 +124,7 @@ def running_radosgw() -> Iterator[S3Server]:
         server = S3Server(endpoint, "stepcode", "stepcode-secret")
         user = ["--uid=stepcode", "--display-name=stepcode"]
         user += [f"--access-key={server.access_key}", f"--secret-key={server.secret_key}"]
-        admin = ["radosgw-admin", "-c", config, "-n", "client.rgw", "user", "create", *user]
+        admin = ["radosgw-admin", "-c", str(config), "-n", "client.rgw", "user", "create", *user]
         run_as(admin, None, cwd=root, timeout_s=STEP_TIMEOUT_S)
         yield server
 
