@@ -188,6 +188,7 @@ class RlSection(Section):
     beta: float = Field(default=0.001, ge=0, description="Weight of the KL term of eq. 15; the paper names no value.")
     epsilon: float = Field(default=0.2, gt=0, description="Clip range.")
     epsilon_high: float | None = Field(default=None, gt=0)
+    length_parts: int = Field(default=2, ge=1, description="Parts of similar length in a forward pass.")
     loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     importance_sampling_level: Literal["token", "sequence"] = "token"
     max_completion_tokens: int = Field(default=4096, ge=8)
@@ -195,7 +196,6 @@ class RlSection(Section):
     engine: Literal["sampler", "transformers", "vllm"] = Field(
         default="sampler", description="What generates rollouts."
     )
-    log_rollouts: int = Field(default=0, ge=0, description="Rollouts per update written to rollouts.jsonl.")
     checkpoint_every: int = Field(default=100, ge=1)
     evaluate_every: int = Field(default=50, ge=1)
     deadline_s: float = Field(default=604800, gt=0)

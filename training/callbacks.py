@@ -1,0 +1,98 @@
+"""Trainer callbacks: metrics as they come, the held-out curve, and checkpoints marked when they are whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
+
+from training.checkpoints import PREFIX, mark_complete
+from training.held_out import HeldOut
+from training.metrics import MetricsFile, Row
+
+PLAIN_KEYS = ("loss", "grad_norm", "learning_rate", "entropy", "kl")
+
+
+class MetricsCallback(TrainerCallback):
+    """Writes one row per update, and one per held-out check: before the first update, every so many, at the end."""
+
+    def __init__(
+        self,
+        stage: str,
+        metrics: MetricsFile,
+        updates: int,
+        held_out: HeldOut,
+        tokenizer: PreTrainedTokenizerFast,
+        evaluate_every: int,
+        extra: Callable[[], Row] | None = None,
+    ) -> None:
+        self.stage, self.metrics, self.updates = stage, metrics, updates
+        self.held_out, self.tokenizer, self.evaluate_every = held_out, tokenizer, evaluate_every
+        self.extra = extra
+        self.tokens_per_update: list[int] = []
+        self._started = self._update_started = time.monotonic()
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._started = time.monotonic()
+        if state.global_step == 0 and state.is_world_process_zero:
+            self._check(kwargs["model"], 0)
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._update_started = time.monotonic()
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not state.is_world_process_zero or logs is None or "loss" not in logs:
+            return
+        update = state.global_step
+        now = time.monotonic()
+        row: Row = {"stage": self.stage, "update": update, "updates": self.updates}
+        row |= {key: float(logs[key]) for key in PLAIN_KEYS if logs.get(key) is not None}
+        row |= {"update_s": now - self._update_started, "time_s": now - self._started}
+        if self.tokens_per_update:
+            row["tokens_per_s"] = self.tokens_per_update[update - 1] / max(1e-9, row["update_s"])
+        if self.extra is not None:
+            row |= self.extra()
+            row["train_s"] = row["update_s"] - row["generate_s"] - row["grade_s"]
+            row["tokens_per_s"] = row["generated_tokens"] / max(1e-9, row["update_s"])
+        self.metrics.append(row)
+        if update % self.evaluate_every == 0 or update == self.updates:
+            self._check(kwargs["model"], update)
+
+    def _check(self, model: PreTrainedModel, update: int) -> None:
+        figures = self.held_out.measure(model, self.tokenizer)
+        if figures:
+            self.metrics.append({"stage": self.stage, "update": update, "updates": self.updates, **figures})
+
+
+class ResumePoint(TrainerCallback):
+    """Marks a checkpoint complete once all of it is on the disk; may end the run there, as a kill would."""
+
+    def __init__(self, stop_after: int | None = None) -> None:
+        self.stop_after = stop_after
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.is_world_process_zero:
+            mark_complete(Path(str(args.output_dir)) / f"{PREFIX}{state.global_step}")
+        if self.stop_after is not None and state.global_step >= self.stop_after:
+            control.should_training_stop = True

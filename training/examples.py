@@ -1,0 +1,230 @@
+"""Examples: which rows of a dataset a recipe trains and measures on, and their prompts and responses.
+
+Selection is by content alone (level, number of states, length), in an order drawn from hashes, so that the same
+dataset and recipe give the same examples on any machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from transformers import PreTrainedTokenizerFast
+
+from corpus.teacher import reasoning_response
+from evaluation.prompts import input_prompt, output_prompt, question_prompt
+from evaluation.questions import questions
+from execution.traces import Trace
+from training.config import QUESTION_TASKS, Recipe
+from training.tokenizer import encode
+
+LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
+
+
+class ExamplesError(ValueError):
+    """A dataset that a recipe can't train on; the message says what is missing."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """One prompt with the response that SFT teaches, and the trace that rewards are judged by."""
+
+    task: str
+    prompt: str
+    response: str
+    trace: Trace
+
+
+def in_slice(recipe: Recipe, level: int | None, num_states: int) -> bool:
+    """Whether a program belongs to the recipe's slice, by what is known before its text is tokenised."""
+    part = recipe.slice
+    if not part.min_states <= num_states <= part.max_states:
+        return False
+    if level is None:
+        return part.real_programs
+    return part.levels is None or level in part.levels
+
+
+def _rows(recipe: Recipe, dataset: Path, split: str) -> list[dict[str, Any]]:
+    """Light columns and the row number of the split's rows that are in the slice."""
+    path = dataset / f"{split}.parquet"
+    if not path.is_file():
+        raise ExamplesError(f"no {split}.parquet in the dataset folder {dataset}")
+    rows = pq.read_table(path, columns=LIGHT_COLUMNS).to_pylist()
+    return [
+        {**row, "position": position}
+        for position, row in enumerate(rows)
+        if in_slice(recipe, row["level"], row["num_states"])
+    ]
+
+
+def _full_rows(dataset: Path, split: str, positions: Sequence[int]) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = pq.read_table(dataset / f"{split}.parquet").take(positions).to_pylist()
+    return rows
+
+
+def _draw(seed: int, *parts: str) -> str:
+    """A hash that orders things at random but the same everywhere."""
+    return hashlib.sha256("\0".join((str(seed), *parts)).encode()).hexdigest()
+
+
+def training_traces(recipe: Recipe, dataset: Path) -> list[Trace]:
+    """Traces of the training side that are in the slice, sorted by program_id."""
+    rows = _rows(recipe, dataset, "train")
+    if not rows:
+        raise ExamplesError(
+            f"no program of {dataset} is in the recipe's slice (levels {recipe.slice.levels}, real programs"
+            f" {recipe.slice.real_programs}, {recipe.slice.min_states} to {recipe.slice.max_states} states)"
+        )
+    full = _full_rows(dataset, "train", [row["position"] for row in rows])
+    return [Trace.from_json(row["trace"]) for row in full]
+
+
+def io_example(recipe: Recipe, trace: Trace, task: str) -> Example:
+    """Output or input prediction on one trace, with the teacher's response."""
+    style = recipe.slice.prompt_style
+    program = trace.program
+    if task == "output":
+        prompt = output_prompt(trace.instrumented, program.call, style).text
+    else:
+        assert trace.result is not None
+        prompt = input_prompt(trace.instrumented, program.entry_point or "", trace.result, style).text
+    response = reasoning_response(trace, task, recipe.slice.verbosity)
+    return Example(task, prompt, response, trace)
+
+
+def question_examples(recipe: Recipe, trace: Trace, per_task: int) -> list[Example]:
+    """REval's questions on one trace, answered in short."""
+    style = recipe.slice.prompt_style
+    program = trace.program
+    return [
+        Example(
+            question.task,
+            question_prompt(program.source, program.call, question, style).text,
+            f"<answer>{question.accepted[0]}</answer>",
+            trace,
+        )
+        for question in questions(trace, recipe.seed, per_task)
+        if question.task in QUESTION_TASKS
+    ]
+
+
+def can_be_asked(trace: Trace, task: str) -> bool:
+    """Input prediction needs a result to aim at and a plain call of a name; output prediction needs a result."""
+    return trace.result is not None and (task == "output" or trace.program.entry_point is not None)
+
+
+def sft_examples(recipe: Recipe, traces: Iterable[Trace]) -> dict[str, list[Example]]:
+    """Examples of every task that the recipe trains, in the order of `traces`."""
+    part = recipe.slice
+    found: dict[str, list[Example]] = {}
+    for trace in traces:
+        made: list[Example] = []
+        if part.output and can_be_asked(trace, "output"):
+            made.append(io_example(recipe, trace, "output"))
+        if part.input and can_be_asked(trace, "input"):
+            made.append(io_example(recipe, trace, "input"))
+        if part.questions:
+            made += question_examples(recipe, trace, per_task=1)
+        for example in made:
+            found.setdefault(example.task, []).append(example)
+    return found
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of an example; the response ends with the end token."""
+
+    example: Example
+    prompt_ids: tuple[int, ...]
+    response_ids: tuple[int, ...]
+
+    @property
+    def length(self) -> int:
+        return len(self.prompt_ids) + len(self.response_ids)
+
+
+def encoded_within_limits(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, examples: Iterable[Example]
+) -> list[Encoded]:
+    """The examples whose prompt and response fit the recipe's limits, in order."""
+    part = recipe.slice
+    end_id = tokenizer.eos_token_id
+    assert isinstance(end_id, int)
+    kept = []
+    for example in examples:
+        prompt_ids = encode(tokenizer, example.prompt)
+        response_ids = [*encode(tokenizer, example.response), end_id]
+        if len(prompt_ids) <= part.max_prompt_tokens and len(response_ids) <= part.max_response_tokens:
+            kept.append(Encoded(example, tuple(prompt_ids), tuple(response_ids)))
+    return kept
+
+
+def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Sequence[Trace]) -> list[Encoded]:
+    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`, traces reshuffled
+    each time they have all been used."""
+    num_prompts = recipe.rl.updates * recipe.rl.prompts_per_update
+    num_input = round(num_prompts * recipe.slice.rl_input)
+    taken: dict[str, list[Encoded]] = {}
+    for task, count in (("output", num_prompts - num_input), ("input", num_input)):
+        if not count:
+            continue
+        pool = [trace for trace in traces if can_be_asked(trace, task)]
+        pool.sort(key=lambda trace: _draw(recipe.seed, "rl", task, trace.program.program_id))
+        fitting: list[Encoded] = []
+        for trace in pool:
+            if len(fitting) == count:
+                break
+            fitting += encoded_within_limits(recipe, tokenizer, [io_example(recipe, trace, task)])
+        if not fitting:
+            raise ExamplesError(
+                f"no {task} prompt fits the recipe's limits of {recipe.slice.max_prompt_tokens}"
+                f" prompt and {recipe.slice.max_response_tokens} response tokens"
+            )
+        taken[task] = [fitting[i % len(fitting)] for i in range(count)]
+    return _interleaved(taken)
+
+
+def _interleaved(pools: dict[str, list[Encoded]]) -> list[Encoded]:
+    """All items, each pool spread evenly over the whole."""
+    placed = [
+        ((place + 0.5) / len(pool), name, item) for name, pool in pools.items() for place, item in enumerate(pool)
+    ]
+    return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
+
+
+def held_out_order(recipe: Recipe, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows at random, but the first calls of all sources before the second ones: more sources, tighter intervals."""
+    rows = sorted(rows, key=lambda row: _draw(recipe.seed, "held-out", row["program_id"]))
+    seen: dict[str, int] = {}
+    turns = []
+    for row in rows:
+        seen[row["source_id"]] = seen.get(row["source_id"], 0) + 1
+        turns.append(seen[row["source_id"]])
+    return [row for _, row in sorted(zip(turns, rows, strict=True), key=lambda pair: pair[0])]
+
+
+def select_held_out(recipe: Recipe, dataset: Path, model: Path, count: int | None = None) -> list[dict[str, Any]]:
+    """Held-out rows (all columns) that the model is measured on: in the slice, and output prompt and response
+    within the recipe's limits by the tokenizer in the folder `model`; at most `count`
+    (default: evaluation.held_out_programs), the first of a fixed random order."""
+    from training.model import load_tokenizer
+
+    tokenizer = load_tokenizer(str(model))
+    count = recipe.evaluation.held_out_programs if count is None else count
+    ordered = held_out_order(recipe, _rows(recipe, dataset, "held_out"))
+    chosen: list[dict[str, Any]] = []
+    for start in range(0, len(ordered), 256):
+        if len(chosen) >= count:
+            break
+        for row in _full_rows(dataset, "held_out", [row["position"] for row in ordered[start : start + 256]]):
+            trace = Trace.from_json(row["trace"])
+            if can_be_asked(trace, "output") and encoded_within_limits(
+                recipe, tokenizer, [io_example(recipe, trace, "output")]
+            ):
+                chosen.append(row)
+    return chosen[:count]

@@ -1,0 +1,134 @@
+"""Reinforcement learning from a dataset folder and an SFT model folder: one run of Bi-Level GRPO, resumable."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from trl import GRPOConfig
+
+from execution.sandbox import Sandbox, open_sandbox
+from training.bilevel import BiLevelTrainer
+from training.callbacks import MetricsCallback, ResumePoint
+from training.checkpoints import last_complete, update_of
+from training.config import Recipe
+from training.examples import rl_examples, training_traces
+from training.held_out import HeldOut
+from training.metrics import MetricsFile, last_held_out
+from training.model import load_tokenizer
+from training.rollouts import SamplerRollouts
+from training.sft import save_model
+
+
+def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPOConfig:
+    """TRL's settings for a recipe: one update per batch of rollouts, so that the ratios are 1 when it is taken."""
+    rl = recipe.rl
+    parts = max(1, rl.micro_batches // num_processes)
+    rollouts = rl.prompts_per_update * rl.group_size
+    return GRPOConfig(
+        output_dir=str(folder),
+        per_device_train_batch_size=rollouts // (parts * num_processes),
+        gradient_accumulation_steps=parts,
+        steps_per_generation=parts,
+        num_generations=rl.group_size,
+        max_completion_length=rl.max_completion_tokens,
+        max_steps=rl.updates,
+        learning_rate=rl.learning_rate,
+        lr_scheduler_type=rl.schedule if rl.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=rl.warmup_share,
+        max_grad_norm=rl.max_grad_norm,
+        temperature=rl.temperature,
+        beta=rl.beta,
+        epsilon=rl.epsilon,
+        epsilon_high=rl.epsilon_high,
+        loss_type=rl.loss_type,
+        importance_sampling_level=rl.importance_sampling_level,
+        scale_rewards="group",
+        mask_truncated_completions=False,
+        shuffle_dataset=False,  # the order of prompts is planned, so that a resumed run reads the same
+        gradient_checkpointing=rl.gradient_checkpointing,
+        use_vllm=rl.engine == "vllm",
+        vllm_importance_sampling_mode="token_truncate",
+        pad_to_multiple_of=16,
+        model_init_kwargs={"dtype": recipe.model.dtype},
+        save_strategy="steps",
+        save_steps=rl.checkpoint_every,
+        save_total_limit=2,
+        logging_steps=1,
+        report_to="none",
+        seed=recipe.seed,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        bf16=recipe.model.dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def run_rl(
+    recipe: Recipe,
+    dataset: Path,
+    model_path: Path,
+    out_dir: Path,
+    sandbox_backend: str = "bubblewrap",
+    stop_after: int | None = None,
+) -> dict[str, Any]:
+    """Train the model folder `model_path` on the training side of `dataset`; the result is out_dir/model.
+
+    Goes on from the last complete checkpoint in out_dir/checkpoints; `stop_after` as in `run_sft`.
+    """
+    started = time.monotonic()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    checkpoints = out_dir / "checkpoints"
+    tokenizer = load_tokenizer(str(model_path))
+    examples = rl_examples(recipe, tokenizer, training_traces(recipe, dataset))
+    prompts = Dataset.from_dict(
+        {"prompt": [row.example.prompt for row in examples], "example": list(range(len(examples)))}
+    )
+    held_out = HeldOut(recipe, dataset, model_path)
+    resume = last_complete(checkpoints)
+    metrics = MetricsFile(out_dir / "metrics.jsonl")
+    metrics.keep_until(update_of(resume) if resume else -1)
+    prepared_s = time.monotonic() - started
+
+    with _open(recipe, sandbox_backend) as sandbox:
+        trainer = BiLevelTrainer(
+            recipe=recipe,
+            examples=examples,
+            sandbox=sandbox,
+            model=str(model_path),
+            args=grpo_arguments(recipe, checkpoints),
+            train_dataset=prompts,
+            processing_class=tokenizer,
+            rollout_func=SamplerRollouts(recipe.rl, recipe.seed) if recipe.rl.engine == "sampler" else None,
+        )
+        callback = MetricsCallback(
+            "rl", metrics, recipe.rl.updates, held_out, tokenizer, recipe.rl.evaluate_every, trainer.row
+        )
+        trainer.add_callback(callback)
+        trainer.add_callback(ResumePoint(stop_after))
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if stop_after is not None and stop_after < recipe.rl.updates:
+        return {"stopped_after": stop_after}
+    save_model(trainer, tokenizer, out_dir / "model")
+    return {
+        "stage": "rl",
+        "mode": recipe.rl.mode,
+        "updates": recipe.rl.updates,
+        "group_size": recipe.rl.group_size,
+        "prompts_per_update": recipe.rl.prompts_per_update,
+        "num_prompts": dict(sorted(Counter(row.example.task for row in examples).items())),
+        "num_programs": len({row.example.trace.program.program_id for row in examples}),
+        "prepared_s": round(prepared_s, 2),
+        "seconds": round(time.monotonic() - started, 2),
+        **last_held_out(metrics.path),
+    }
+
+
+def _open(recipe: Recipe, backend: str) -> AbstractContextManager[Sandbox | None]:
+    """A sandbox where committed inputs have to be run."""
+    return open_sandbox(backend, hash_seed=recipe.trace.hash_seeds[0]) if recipe.slice.rl_input else nullcontext()

@@ -1,0 +1,54 @@
+"""Figures of one update's rollouts: rewards, dead groups, format, lengths, and what the sandbox could not judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from training.grading import Graded
+
+
+def share(flags: Sequence[bool]) -> float | None:
+    """The share of true flags; None where there are none."""
+    return sum(flags) / len(flags) if flags else None
+
+
+def rollout_metrics(graded: Sequence[Graded], lengths: Sequence[int], group_size: int) -> dict[str, Any]:
+    """Figures over the responses of this process, in group order.
+
+    `zero_std_step`: of the (group, anchor) cells that share a truth, the share without variance, which teach
+    nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.
+    """
+    judged = [one for one in graded if one.judged]
+    steps = [reward for one in judged for reward in one.step_rewards]
+    groups = [graded[start : start + group_size] for start in range(0, len(graded), group_size)]
+    cells = [cell for group in groups for cell in _cells(group)]
+    finals = [[one.final_reward for one in group if one.judged] for group in groups]
+    finals = [values for values in finals if values]
+    return {
+        "step_reward": sum(steps) / len(steps) if steps else None,
+        "final_reward": sum(one.final_reward for one in judged) / len(judged) if judged else None,
+        "all_correct": share([one.all_correct for one in judged]),
+        "format": share([not one.faults for one in judged]),
+        "zero_std_step": share([min(cell) == max(cell) for cell in cells]),
+        "all_correct_step": share([min(cell) == 1 for cell in cells]),
+        "zero_std_final": share([min(values) == max(values) for values in finals]),
+        "all_correct_final": share([min(values) == 1 for values in finals]),
+        "length": sum(lengths) / len(lengths) if lengths else None,
+        "rollouts": len(graded),
+        "unjudged": len(graded) - len(judged),
+    }
+
+
+def _cells(group: Sequence[Graded]) -> list[list[float]]:
+    """Rewards per anchor of the rollouts that share the most frequent anchor sequence."""
+    by_sequence: dict[tuple[str, ...], list[Graded]] = {}
+    for one in group:
+        if one.judged:
+            by_sequence.setdefault(one.sequence, []).append(one)
+    if not by_sequence:
+        return []
+    most = max(by_sequence.values(), key=len)
+    if len(most) < 2:
+        return []
+    return [[one.step_rewards[i] for one in most] for i in range(len(most[0].step_rewards))]

@@ -1,0 +1,67 @@
+"""The process of one training stage: `python -m training.run --spec spec.json`, started by `training.launch`.
+
+The spec names the stage, the recipe, the inputs and the output folder. DONE.json is written last: a stage without it
+has not finished, and goes on from its last checkpoint when it is started again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+DONE = "DONE.json"
+PR_SET_PDEATHSIG = 1
+
+
+def die_with_parent(parent_pid: int) -> None:
+    """Ask Linux to kill this process when the one that started it is gone; leave at once if it is gone already."""
+    if sys.platform.startswith("linux"):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:
+        sys.exit("the process that started this training is gone")
+
+
+def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
+    """Run the stage of a spec; returns the summary that DONE.json gets."""
+    import torch
+
+    from training.config import parse_recipe
+
+    recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
+    torch.set_num_threads(spec["threads"])
+    torch.set_num_interop_threads(1)
+    out_dir = Path(spec["out_dir"])
+    inputs = {role: Path(path) for role, path in spec["inputs"].items()}
+    if spec["stage"] == "sft":
+        from training.sft import run_sft
+
+        return run_sft(recipe, inputs["dataset"], out_dir)
+    from training.rl import run_rl
+
+    return run_rl(recipe, inputs["dataset"], inputs["model"], out_dir, spec["sandbox_backend"])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Run one training stage.")
+    parser.add_argument("--spec", type=Path, required=True, help="JSON file written by training.launch")
+    arguments = parser.parse_args()
+    spec = json.loads(arguments.spec.read_text("utf-8"))
+    die_with_parent(spec["parent_pid"])
+    started = time.monotonic()
+    summary = run_stage(spec)
+    summary["process_s"] = round(time.monotonic() - started, 2)
+
+    from training.checkpoints import write_atomically
+
+    write_atomically(Path(spec["out_dir"]) / DONE, json.dumps(summary, indent=1, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""Supervised fine-tuning on reason-then-print responses, on transformers' Trainer, resumable to the bit.
+
+Optimiser, scheduler, random state and position are saved and restored by the Trainer; rows come from a plan that is
+fixed before the first update. The loss is a weighted token mean over the whole update.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import (
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+)
+
+from training.batches import MicroBatches, only, plan_batches
+from training.callbacks import MetricsCallback, ResumePoint
+from training.checkpoints import last_complete, publish_folder, update_of
+from training.config import Recipe
+from training.examples import Encoded, ExamplesError, encoded_within_limits, sft_examples, training_traces
+from training.held_out import HeldOut
+from training.metrics import MetricsFile, last_held_out
+from training.model import load_model, load_tokenizer, new_model
+from training.optimizers import muon_adamw
+from training.tokenizer import train_tokenizer
+
+
+class SftTrainer(Trainer):
+    """Trainer with the weighted loss and ready-made micro-batches."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        planned: Any = self.train_dataset if train_dataset is None else train_dataset
+        return SequentialSampler(planned)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Tensor],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Sum of weight * negative log-likelihood; the weights of an update sum to 1 over its micro-batches."""
+        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
+        logits_RV = outputs.logits[:, :-1].flatten(0, 1).float()
+        targets_R = inputs["input_ids"][:, 1:].flatten()
+        nll_R = cross_entropy(logits_RV, targets_R, reduction="none")
+        loss = (nll_R * inputs["weights"][:, 1:].flatten()).sum()
+        # the Trainer divides by the number of accumulated micro-batches, and processes are averaged
+        loss = loss * self.current_gradient_accumulation_steps * self.accelerator.num_processes
+        return (loss, outputs) if return_outputs else loss
+
+
+def encoded_pools(
+    recipe: Recipe, dataset: Path, tokenizer_path: Path
+) -> tuple[PreTrainedTokenizerFast, dict[str, list[Encoded]]]:
+    """The tokenizer (made from the examples and saved, or loaded) and the encoded examples of every task."""
+    found = sft_examples(recipe, training_traces(recipe, dataset))
+    if recipe.model.kind == "pretrained":
+        tokenizer = load_tokenizer(recipe.model.name_or_path)
+        tokenizer.save_pretrained(str(tokenizer_path))
+    elif (tokenizer_path / "tokenizer.json").exists():
+        tokenizer = load_tokenizer(str(tokenizer_path))
+    else:
+        # every task gives its share of the sample, taken at even distances
+        sample = []
+        for task in sorted(found):
+            step = max(1, len(found[task]) * len(found) // recipe.tokenizer.sample_rows)
+            sample += [example.prompt + example.response for example in found[task][::step]]
+        temporary = tokenizer_path.with_name(tokenizer_path.name + ".tmp")
+        tokenizer = train_tokenizer(sample, recipe.tokenizer.vocab_size, temporary)
+        publish_folder(temporary, tokenizer_path)
+    pools = {task: encoded_within_limits(recipe, tokenizer, rows) for task, rows in sorted(found.items())}
+    pools = {task: rows for task, rows in pools.items() if rows}
+    if "output" not in pools and "input" not in pools:
+        raise ExamplesError(
+            f"no example of {dataset} fits slice.max_prompt_tokens {recipe.slice.max_prompt_tokens} and"
+            f" slice.max_response_tokens {recipe.slice.max_response_tokens}"
+        )
+    return tokenizer, pools
+
+
+def training_arguments(recipe: Recipe, folder: Path, num_processes: int) -> TrainingArguments:
+    """The Trainer's settings for a recipe; `folder` gets the checkpoints."""
+    sft = recipe.sft
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=1,  # one ready micro-batch
+        gradient_accumulation_steps=max(1, sft.micro_batches // num_processes),
+        max_steps=sft.updates,
+        learning_rate=sft.learning_rate,
+        lr_scheduler_type=sft.schedule if sft.schedule != "constant" else "constant_with_warmup",
+        warmup_steps=sft.warmup_share,
+        weight_decay=sft.weight_decay,
+        max_grad_norm=sft.max_grad_norm,
+        save_strategy="steps",
+        save_steps=sft.checkpoint_every,
+        save_total_limit=2,
+        logging_strategy="steps",
+        logging_steps=1,
+        report_to="none",
+        seed=recipe.seed,
+        remove_unused_columns=False,
+        dataloader_pin_memory=False,
+        disable_tqdm=True,
+        bf16=recipe.model.dtype == "bfloat16",
+        use_cpu=not torch.cuda.is_available(),
+    )
+
+
+def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None = None) -> dict[str, Any]:
+    """Train on the training side of the dataset folder; the model folder is out_dir/model.
+
+    Goes on from the last complete checkpoint in out_dir/checkpoints. `stop_after` ends the run right after the
+    checkpoint of that update, as a kill would (no model is written). Returns a summary.
+    """
+    started = time.monotonic()
+    out_dir.mkdir(parents=True, exist_ok=True)
+    tokenizer_path, checkpoints = out_dir / "tokenizer", out_dir / "checkpoints"
+    tokenizer, pools = encoded_pools(recipe, dataset, tokenizer_path)
+    planned = plan_batches(pools, recipe)
+    batches: Dataset[dict[str, Tensor]] = MicroBatches(planned, recipe, tokenizer.pad_token_id)
+    model = _start_model(recipe, tokenizer)
+    held_out = HeldOut(recipe, dataset, tokenizer_path)
+
+    resume = last_complete(checkpoints)
+    metrics = MetricsFile(out_dir / "metrics.jsonl")
+    metrics.keep_until(update_of(resume) if resume else -1)
+    prepared_s = time.monotonic() - started
+    callback = MetricsCallback("sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every)
+    optimizer = None
+    if recipe.sft.optimizer == "muon":
+        optimizer = muon_adamw(
+            model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay
+        )
+    trainer = SftTrainer(
+        model=model,
+        args=training_arguments(recipe, checkpoints, 1),
+        train_dataset=batches,
+        data_collator=only,
+        processing_class=tokenizer,
+        callbacks=[callback, ResumePoint(stop_after)],
+        optimizers=(optimizer, None),
+    )
+    num_tokens = [sum(row.length for row in part) for part in planned]
+    callback.tokens_per_update = [
+        sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
+    ]
+    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    if stop_after is not None and stop_after < recipe.sft.updates:
+        return {"stopped_after": stop_after}
+    save_model(trainer, tokenizer, out_dir / "model")
+    return {
+        "stage": "sft",
+        "updates": recipe.sft.updates,
+        "num_parameters": sum(p.numel() for p in model.parameters()),
+        "vocab_size": len(tokenizer),
+        "num_examples": {task: len(rows) for task, rows in sorted(pools.items())},
+        "mean_prompt_tokens": _mean([len(row.prompt_ids) for row in pools.get("output", [])]),
+        "mean_response_tokens": _mean([len(row.response_ids) for row in pools.get("output", [])]),
+        "prepared_s": round(prepared_s, 2),
+        "seconds": round(time.monotonic() - started, 2),
+        **last_held_out(metrics.path),
+    }
+
+
+def _start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
+    if recipe.model.kind == "pretrained":
+        return load_model(recipe.model.name_or_path, recipe.model.dtype)
+    return new_model(recipe.model, tokenizer, recipe.seed)
+
+
+def save_model(trainer: Trainer, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
+    """The model folder with its tokenizer, written whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    trainer.save_model(str(temporary))
+    tokenizer.save_pretrained(str(temporary))
+    (temporary / "training_args.bin").unlink(missing_ok=True)
+    publish_folder(temporary, path)
+
+
+def _mean(values: list[int]) -> float:
+    return round(sum(values) / max(1, len(values)), 2)
