@@ -101,7 +101,7 @@ def open_database(url: str) -> Database:
                     with database.engine.connect() as connection:
                         connection.connection.cursor().execute("PRAGMA journal_mode = WAL")  # kept in the file
                 with database.engine.begin() as connection:
-                    command.upgrade(_alembic(connection), "head")
+                    command.upgrade(alembic_config(connection), "head")
     except (DBAPIError, sqlite3.Error) as error:
         database.close()
         reason = str(getattr(error, "orig", error)).strip()
@@ -178,10 +178,11 @@ def _revision(database: Database) -> str | None:
 
 
 def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_alembic(None))
+    return ScriptDirectory.from_config(alembic_config(None))
 
 
-def _alembic(connection: Connection | None) -> Config:
+def alembic_config(connection: Connection | None) -> Config:
+    """Alembic's settings for our migrations on this connection (`alembic.command` takes it)."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.attributes["connection"] = connection
