@@ -13,18 +13,20 @@ from tasks.benchmarks import BenchmarksMissing
 from tasks.ray_pool import WorkerLost
 from tasks.validate import DataRejected
 from training.config import RecipeError
-from training.launch import LaunchError
+from training.examples import ExamplesError
+from training.launch import TrainingError
 
 MENDABLE: tuple[type[Exception], ...] = (
     BenchmarkError,
     BenchmarksMissing,
     DataRejected,
-    LaunchError,
+    ExamplesError,
     RecipeError,
     SandboxError,
     SettingsError,
     SourceError,
     StoreError,
+    TrainingError,
     WorkerLost,
 )
 
