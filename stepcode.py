@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,6 +29,9 @@ ProgramsOption = Annotated[
     str | None, typer.Option(help="Your programs: a folder of Python files with asserts, or JSONL/Parquet.")
 ]
 SeedOption = Annotated[int | None, typer.Option(min=0, help="Another seed than the recipe's.")]
+SetOption = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Another value for a key of the recipe.")
+]
 
 
 @contextmanager
@@ -55,29 +59,58 @@ def settings() -> Settings:
 
 
 @app.command()
-def demo(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+def demo(
+    programs: ProgramsOption = None,
+    recipe: RecipeOption = "tiny",
+    seed: SeedOption = None,
+    changes: SetOption = None,
+) -> None:
     """Run the main job, small, on embedded defaults: refresh-data, then train-bilevel."""
-    train(programs=programs, recipe=recipe, seed=seed)
+    train(programs, recipe, seed, changes)
 
 
 @app.command()
-def train(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+def train(
+    programs: ProgramsOption = None,
+    recipe: RecipeOption = "tiny",
+    seed: SeedOption = None,
+    changes: SetOption = None,
+) -> None:
     """Run the flow train-bilevel here and now, and show how it ended."""
     with running_flow():
         from flows.train_bilevel import train_bilevel
         from tasks.report import print_outcome
 
-        outcome = train_bilevel(recipe=recipe, programs=programs, seed=seed)
+        outcome = train_bilevel(recipe=recipe, programs=programs, changes=_changes(seed, changes))
         print_outcome(outcome, out)
 
 
 @app.command()
-def refresh(programs: ProgramsOption = None, recipe: RecipeOption = "tiny", seed: SeedOption = None) -> None:
+def refresh(
+    programs: ProgramsOption = None,
+    recipe: RecipeOption = "tiny",
+    seed: SeedOption = None,
+    changes: SetOption = None,
+) -> None:
     """Run the flow refresh-data here and now: collect, trace, validate, publish."""
     with running_flow():
         from flows.refresh_data import refresh_data
 
-        refresh_data(recipe=recipe, programs=programs, seed=seed)
+        refresh_data(recipe=recipe, programs=programs, changes=_changes(seed, changes))
+
+
+def _changes(seed: int | None, pairs: list[str] | None) -> dict[str, Any]:
+    """`--seed 1 --set rl.updates=20` as a dict; a value is read as TOML, else taken as text."""
+    changes: dict[str, Any] = {} if seed is None else {"seed": seed}
+    for pair in pairs or []:
+        key, equals, value = pair.partition("=")
+        if not (key and equals):
+            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE", param_hint="--set")
+        try:
+            changes[key] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            changes[key] = value
+    return changes
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """refresh-data: collect programs, trace them in the sandbox, validate the traces, publish a dataset version."""
 
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 
@@ -17,13 +18,16 @@ EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "programs"
 
 
 @flow(name="refresh-data", validate_parameters=True, persist_result=False)
-def refresh_data(recipe: str = "tiny", programs: str | None = None, seed: int | None = None) -> StepResult:
+def refresh_data(
+    recipe: str = "tiny", programs: str | None = None, changes: dict[str, Any] | None = None
+) -> StepResult:
     """Refresh the corpus and publish it as a dataset version; returns the publishing step.
 
     recipe: name of a shipped recipe or path of a TOML file. programs: your own programs, a folder of Python files
-    with asserts or a JSONL/Parquet file with code, input and output. seed: another one than the recipe's.
+    with asserts or a JSONL/Parquet file with code, input and output. changes: dotted keys of the recipe with other
+    values, such as {"seed": 1, "rl.updates": 20}.
     """
-    loaded = load_recipe(recipe, seed=seed)
+    loaded = load_recipe(recipe, changes)
     sources = find_sources(EXAMPLES, programs)
     workspace = current_workspace()
     with single_run(workspace):

@@ -1,5 +1,7 @@
 """train-bilevel: refresh the data, SFT, Bi-Level GRPO, evaluate, register, and let the gate decide."""
 
+from typing import Any
+
 from prefect import flow
 
 from flows.refresh_data import refresh_data
@@ -14,16 +16,19 @@ from training.config import load_recipe
 
 
 @flow(name="train-bilevel", validate_parameters=True, persist_result=False)
-def train_bilevel(recipe: str = "tiny", programs: str | None = None, seed: int | None = None) -> RunOutcome:
+def train_bilevel(
+    recipe: str = "tiny", programs: str | None = None, changes: dict[str, Any] | None = None
+) -> RunOutcome:
     """The nightly job, whole; what has not changed since it was last done is found and not done again.
 
     recipe: name of a shipped recipe or path of a TOML file. programs: your own programs, a folder of Python files
-    with asserts or a JSONL/Parquet file with code, input and output. seed: another one than the recipe's.
+    with asserts or a JSONL/Parquet file with code, input and output. changes: dotted keys of the recipe with other
+    values, such as {"seed": 1, "rl.updates": 20}.
     """
-    loaded = load_recipe(recipe, seed=seed)
+    loaded = load_recipe(recipe, changes)
     workspace = current_workspace()
     with single_run(workspace):
-        published = refresh_data(recipe=recipe, programs=programs, seed=seed)
+        published = refresh_data(recipe=recipe, programs=programs, changes=changes)
         dataset = published.outputs["dataset"]
         sft = tell_step(train_stage(workspace, loaded, "sft", {"dataset": dataset}))
         before = tell_step(evaluate_model(workspace, loaded, sft.outputs["model"], dataset, "sft"))
