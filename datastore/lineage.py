@@ -144,7 +144,7 @@ class Lineage:
         for run in sorted(runs, key=lambda run: (run.ended_at, run.run_id)):
             for edge in run.outputs:
                 made_by.setdefault(edge.artifact.artifact_id, run)
-        return _grow(root, "", made_by, set())
+        return _grow(root, made_by)
 
     def _reached(self, artifact_id: str, come_from: str, go_to: str) -> list[ArtifactRecord]:
         reach = _reach(artifact_id, come_from, go_to)
@@ -215,13 +215,27 @@ def _reach(artifact_id: str, come_from: str, go_to: str) -> Any:
     return reach.union(further)
 
 
-def _grow(artifact: ArtifactRecord, role: str, made_by: Mapping[str, RunRecord], seen: set[str]) -> TreeNode:
-    run = made_by.get(artifact.artifact_id)
-    if artifact.artifact_id in seen:
-        return TreeNode(artifact, run, (), role, repeated=True)
-    seen.add(artifact.artifact_id)
-    children = tuple(_grow(edge.artifact, edge.role, made_by, seen) for edge in (run.inputs if run else ()))
-    return TreeNode(artifact, run, children, role)
+def _grow(root: ArtifactRecord, made_by: Mapping[str, RunRecord]) -> TreeNode:
+    """The tree in the order in which it is shown; without recursion, because nights build on nights for years."""
+    seen: set[str] = set()
+    shown: list[tuple[int, ArtifactRecord, str, bool]] = []  # the parent's position comes before the child's
+    waiting = [(-1, root, "")]
+    while waiting:
+        parent, artifact, role = waiting.pop()
+        repeated = artifact.artifact_id in seen
+        seen.add(artifact.artifact_id)
+        run = None if repeated else made_by.get(artifact.artifact_id)
+        waiting += [(len(shown), edge.artifact, edge.role) for edge in reversed(run.inputs if run else ())]
+        shown.append((parent, artifact, role, repeated))
+    children: list[list[TreeNode]] = [[] for _ in shown]
+    for position in range(len(shown) - 1, -1, -1):
+        parent, artifact, role, repeated = shown[position]
+        run = made_by.get(artifact.artifact_id)
+        node = TreeNode(artifact, run, tuple(reversed(children[position])), role, repeated)
+        if parent < 0:
+            break
+        children[parent].append(node)
+    return node
 
 
 def _artifact_values(name: str, kind: str, artifact: Artifact, metadata: Mapping[str, Any]) -> dict[str, Any]:

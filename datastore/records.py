@@ -75,9 +75,11 @@ class TreeNode:
 
     def walk(self, depth: int = 0) -> Iterator[tuple[int, TreeNode]]:
         """Every node with its depth, parents first."""
-        yield depth, self
-        for child in self.children:
-            yield from child.walk(depth + 1)
+        waiting = [(depth, self)]
+        while waiting:
+            depth, node = waiting.pop()
+            yield depth, node
+            waiting += [(depth + 1, child) for child in reversed(node.children)]
 
 
 def content_key(*parts: str) -> str:
