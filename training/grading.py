@@ -24,7 +24,8 @@ class Graded:
 
     `step_rewards` has one value per true anchor state, `spans` the tokens (first, past the last) of the step at the
     same position, empty where the block is missing. NaN is "could not be judged". `sequence` names the anchors that
-    the truth has: rollouts are compared only with the same sequence.
+    the truth has: rollouts are compared only with the same sequence. `judged` is False where the final answer could
+    not be judged for a reason of ours; steps may be NaN for themselves.
     """
 
     text: str

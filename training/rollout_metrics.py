@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 from training.grading import Graded
@@ -20,7 +21,7 @@ def rollout_metrics(graded: Sequence[Graded], lengths: Sequence[int], group_size
     nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.
     """
     judged = [one for one in graded if one.judged]
-    steps = [reward for one in judged for reward in one.step_rewards]
+    steps = [reward for one in judged for reward in one.step_rewards if not isnan(reward)]
     groups = [graded[start : start + group_size] for start in range(0, len(graded), group_size)]
     cells = [cell for group in groups for cell in _cells(group)]
     finals = [[one.final_reward for one in group if one.judged] for group in groups]
@@ -51,4 +52,5 @@ def _cells(group: Sequence[Graded]) -> list[list[float]]:
     most = max(by_sequence.values(), key=len)
     if len(most) < 2:
         return []
-    return [[one.step_rewards[i] for one in most] for i in range(len(most[0].step_rewards))]
+    cells = [[one.step_rewards[i] for one in most] for i in range(len(most[0].step_rewards))]
+    return [cell for cell in cells if not any(map(isnan, cell))]

@@ -1,0 +1,27 @@
+"""A dataset and an SFT model of a few thousand parameters, made once for the tests that need one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.training.tiny_data import tiny_recipe, write_dataset
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def sft_folder(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Path:
+    """The output folder of an SFT run of six updates that was never interrupted."""
+    import torch
+
+    from training.sft import run_sft
+
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("sft") / "out"
+    run_sft(tiny_recipe(), dataset, out)
+    return out
