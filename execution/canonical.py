@@ -236,13 +236,13 @@ def _write_bytearray(writer: _Writer, value: bytearray, depth: int) -> None:
 
 
 def _write_plain(writer: _Writer, value: Any, depth: int) -> None:
-    writer.opaque(type(value).__repr__(value))
+    writer.opaque(repr(value))
 
 
 def _write_datetime(writer: _Writer, value: Any, depth: int) -> None:
     zone = (_TZINFO if type(value) is datetime.datetime else _TIME_TZINFO).__get__(value)
     if zone is None or type(zone) is datetime.timezone:
-        writer.opaque(type(value).__repr__(value))
+        writer.opaque(repr(value))
     else:
         writer.opaque("<", type_name(value), " object>")
 

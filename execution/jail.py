@@ -1,0 +1,154 @@
+"""Inside the jail: the warm interpreter (zygote) that forks one process per request and reports how it ended.
+
+It speaks on descriptor 0, a socket whose other end only the sandbox holds. A request is `REQUEST` (size, wall
+limit in ms) and that many bytes of JSON; the answer is `ANSWER` and the record, copied unread from a memory file
+that was made before the fork. The zygote itself never runs a program's code.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import resource
+import select
+import signal
+import struct
+import sys
+import warnings
+from typing import Any
+
+from execution.runner import SHAREABLE, Watch, run_and_exit
+from execution.seccomp import Filter, supported
+
+REQUEST = struct.Struct("!II")
+# wait status, CPU µs, wall µs, 1 where the wall limit ended it, bytes printed, bytes of record that follow
+ANSWER = struct.Struct("!iQQBQI")
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_RESULT_FD = 60  # high, so that a program's first open file is 3 as usual
+_OUTPUT_FD = 61
+
+
+def serve() -> None:
+    """Serve requests until the other end is closed."""
+    configuration = json.loads(_read_frame())
+    _warm_up()
+    watch = Watch()
+    install = _make_filter(configuration["seccomp_required"])
+    prctl = _prctl()
+    prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    os.environ.clear()
+    ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid()}
+    _answer(0, 0, 0, False, 0, json.dumps(ready).encode())
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 2)
+    os.close(null)
+    gc.collect()
+    gc.freeze()
+    while True:
+        size, wall_ms = REQUEST.unpack(_read_exactly(REQUEST.size))
+        _serve_one(_read_exactly(size), wall_ms, watch, install, prctl, configuration["record_bytes"])
+
+
+def _warm_up() -> None:
+    for name in sorted(SHAREABLE):
+        importlib.import_module(name)
+    warnings.filterwarnings("ignore", category=SyntaxWarning)
+    sys.argv[:] = [""]
+    sys.path[:] = [entry for entry in sys.path if entry]
+
+
+def _make_filter(required: bool) -> Any:
+    if supported():
+        return Filter().install
+    if required:
+        raise OSError("no seccomp filter is known for this machine's architecture")
+    return None
+
+
+def _prctl() -> Any:
+    import ctypes
+
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
+    return prctl
+
+
+def _serve_one(data: bytes, wall_ms: int, watch: Watch, install: Any, prctl: Any, record_bytes: int) -> None:
+    record_fd = os.memfd_create("record", os.MFD_CLOEXEC)
+    output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
+    started = _now_us()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            os.dup2(record_fd, _RESULT_FD, False)
+            os.dup2(output_fd, _OUTPUT_FD, False)
+            null = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(null, 0)
+            os.closerange(3, _RESULT_FD)
+            run_and_exit(json.loads(data), _RESULT_FD, _OUTPUT_FD, watch, install)
+        finally:
+            os._exit(99)
+    status, usage, timed_out = _wait(pid, wall_ms)
+    wall_us = _now_us() - started
+    record = os.pread(record_fd, record_bytes, 0)
+    printed = os.fstat(output_fd).st_size
+    os.close(record_fd)
+    os.close(output_fd)
+    cpu_us = round((usage.ru_utime + usage.ru_stime) * 1e6)
+    _answer(status, cpu_us, wall_us, timed_out, printed, record)
+
+
+def _wait(pid: int, wall_ms: int) -> tuple[int, resource.struct_rusage, bool]:
+    """Wait for the process; kill it at the wall limit, or when the sandbox is gone."""
+    pidfd = os.pidfd_open(pid)
+    poller = select.poll()
+    poller.register(pidfd, select.POLLIN)
+    poller.register(0, select.POLLIN | select.POLLHUP | select.POLLRDHUP)
+    deadline = _now_us() // 1000 + wall_ms
+    ended = gone = False
+    while not ended and not gone:
+        left = deadline - _now_us() // 1000
+        if left <= 0:
+            break
+        ready = dict(poller.poll(left))
+        ended = pidfd in ready
+        gone = not ended and 0 in ready
+    os.close(pidfd)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
+    _, status, usage = os.wait4(pid, 0)
+    if gone:
+        os._exit(0)
+    return status, usage, not ended
+
+
+def _now_us() -> int:
+    import time
+
+    return time.monotonic_ns() // 1000
+
+
+def _answer(status: int, cpu_us: int, wall_us: int, timed_out: bool, printed: int, record: bytes) -> None:
+    data = memoryview(ANSWER.pack(status, cpu_us, wall_us, timed_out, printed, len(record)) + record)
+    while data:
+        data = data[os.write(0, data) :]
+
+
+def _read_frame() -> bytes:
+    size, _ = REQUEST.unpack(_read_exactly(REQUEST.size))
+    return _read_exactly(size)
+
+
+def _read_exactly(size: int) -> bytes:
+    parts = []
+    while size:
+        part = os.read(0, min(size, 1 << 20))
+        if not part:
+            os._exit(0)
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)

@@ -1,0 +1,342 @@
+"""Inside the jail, in the forked process: runs jobs and writes what was seen to a private descriptor.
+
+One line of JSON per job. Everything here is loaded with builtins of its own (`boot.py`), so a program that
+replaces builtins or library functions does not reach it. What is written is still only a claim of the process
+that ran the program: the other side checks shape and size, and judges.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import decimal
+import math
+import random
+import resource
+import sys
+import types
+from _io import BufferedWriter, FileIO, TextIOWrapper
+from _json import encode_basestring_ascii, make_encoder
+from collections.abc import Callable
+from contextlib import suppress
+from operator import is_
+from posix import _exit, dup2, ftruncate, lseek, pread, write
+from time import perf_counter, process_time
+from typing import Any
+
+from execution.canonical import canonical, type_name
+from execution.limits import Limits
+from execution.tracer import (
+    FILE,
+    AnchorError,
+    Events,
+    States,
+    compile_call,
+    compile_program,
+    message_of,
+    put_constant,
+)
+
+MODULE = "program"
+# Modules that keep no state a program could leave behind without this file noticing (`Residue`). A source that
+# imports anything else is run with one process per input.
+_SHAREABLE = (
+    "__future__ abc array base64 binascii bisect cmath collections contextlib copy dataclasses datetime decimal"
+    " difflib enum fractions functools graphlib hashlib heapq itertools json keyword math numbers operator queue"
+    " random re statistics string struct textwrap time types typing unicodedata uuid zlib"
+)
+SHAREABLE = frozenset(_SHAREABLE.split())
+_FRAME_READS = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
+_WATCHED = {
+    **dict.fromkeys(("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"), "wants_processes"),
+    **dict.fromkeys(("subprocess.Popen", "pty.spawn", "os.kill"), "wants_processes"),
+    "_thread.start_new_thread": "wants_threads",
+    **dict.fromkeys(("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"), "wants_network"),
+    **dict.fromkeys(("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.link"), "wants_files"),
+    **dict.fromkeys(("os.symlink", "os.truncate", "os.utime", "tempfile.mkstemp", "tempfile.mkdtemp"), "wants_files"),
+    "sys.settrace": "settrace_called",
+    "sys.setprofile": "settrace_called",
+    **dict.fromkeys(("gc.get_objects", "gc.get_referrers", "gc.get_referents"), "collector_walked"),
+    "sys._current_frames": "frames_walked",
+}
+
+
+class Watch:
+    """An audit hook that notes what the program reached for; it never stops anything (the kernel does)."""
+
+    def __init__(self) -> None:
+        self.flags: set[str] = set()
+        self.active = False
+
+        def hook(event: str, args: tuple[Any, ...]) -> None:
+            if not self.active:
+                return
+            flag = _WATCHED.get(event)
+            if flag is None:
+                if event == "open":
+                    flag = _opens_for_writing(args)
+                elif event == "socket.__new__":
+                    flag = None if args[1] == 1 else "wants_network"
+                elif event == "sys._getframe" or (event == "object.__getattr__" and args[1] in _FRAME_READS):
+                    self.active = False  # reading a frame is an event of its own
+                    caller = sys._getframe(1).f_code.co_filename
+                    self.active = True
+                    flag = "frames_walked" if caller == FILE else None
+            if flag is not None:
+                self.flags.add(flag)
+
+        sys.addaudithook(hook)
+
+
+def _opens_for_writing(args: tuple[Any, ...]) -> str | None:
+    mode, flags = args[1], args[2]
+    if type(mode) is str:
+        return "wants_files" if any(letter in mode for letter in "wax+") else None
+    return "wants_files" if type(flags) is int and flags & 0o3 else None
+
+
+class Residue:
+    """What one run could leave for the next one in the same process, and whether it did."""
+
+    def __init__(self) -> None:
+        self.saved: list[tuple[Any, int, list[Any]]] = []
+        for name in ("builtins", *sorted(SHAREABLE)):
+            module = sys.modules.get(name)
+            if module is not None:
+                self._save(module.__dict__)
+                for member in list(vars(module).values()):
+                    if type(member) is type and member.__module__ == name:
+                        self._save(member.__dict__)
+        self.random_state = random.getstate()
+        self.context = decimal.getcontext().copy()
+        self.settings = self._settings()
+
+    def _save(self, namespace: Any) -> None:
+        self.saved.append((namespace, len(namespace), list(namespace.values())))
+
+    def _settings(self) -> tuple[object, ...]:
+        return sys.getrecursionlimit(), sys.get_int_max_str_digits(), sys.getprofile(), sys.displayhook, sys.path[:]
+
+    def clear(self) -> bool:
+        """Put back what can be put back; True where nothing else was left."""
+        random.setstate(self.random_state)
+        decimal.setcontext(self.context.copy())
+        for namespace, count, values in self.saved:
+            if len(namespace) != count or not all(map(is_, namespace.values(), values)):
+                return False
+        return self.settings == self._settings()
+
+
+def imports_only_shareable(source: str) -> bool:
+    """Whether all imports of a source are of SHAREABLE modules, as far as its text tells."""
+    for node in ast.walk(compile(source, FILE, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)):
+        if isinstance(node, ast.Import):
+            if any(alias.name.partition(".")[0] not in SHAREABLE for alias in node.names):
+                return False
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or (node.module or "").partition(".")[0] not in SHAREABLE:
+                return False
+        elif isinstance(node, ast.Name) and node.id in {"__import__", "__builtins__"}:
+            return False
+    return True
+
+
+def lower_limits(limits: Limits) -> None:
+    """The kernel's limits for this process and for good; where a lower one is set already, that one stays."""
+    cpu_s = math.ceil(limits.cpu_s)
+    wanted = (
+        (resource.RLIMIT_CPU, cpu_s, cpu_s + 1),
+        (resource.RLIMIT_AS, limits.memory_bytes, limits.memory_bytes),
+        (resource.RLIMIT_FSIZE, limits.record_bytes, limits.record_bytes),
+        (resource.RLIMIT_NOFILE, limits.num_files, limits.num_files),
+        (resource.RLIMIT_NPROC, limits.num_processes, limits.num_processes),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_MEMLOCK, 0, 0),
+    )
+    for kind, soft, hard in wanted:
+        _, present = resource.getrlimit(kind)
+        if present != resource.RLIM_INFINITY:
+            hard = min(hard, present)
+        resource.setrlimit(kind, (min(soft, hard), hard))
+
+
+class Runner:
+    """Runs the jobs of one request, one after another, and writes a record for each."""
+
+    def __init__(self, limits: Limits, nonce: str, record_fd: int, stdout_fd: int, watch: Watch) -> None:
+        self.limits = limits
+        self.stdout_fd = stdout_fd
+        self.watch = watch
+        self.marker = "\0" + nonce
+        encode: Any = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
+
+        def send(record: dict[str, Any]) -> None:
+            record["nonce"] = nonce
+            data = "".join(encode(record, 0)).encode("ascii")
+            if len(data) >= limits.record_bytes:
+                data = "".join(
+                    encode({"nonce": nonce, "verdict": "output", "detail": "record too large"}, 0)
+                ).encode()
+            write_all(record_fd, data + b"\n")
+
+        self.send = send
+        self.record_fd = record_fd
+        self.start_line = encode_basestring_ascii(nonce).join(('{"started":', "}\n")).encode()
+
+    def run_all(self, jobs: list[dict[str, Any]]) -> None:
+        """Run jobs until one leaves something behind or ends badly; those after it get no record."""
+        write_all(self.record_fd, self.start_line)
+        together = len(jobs) > 1
+        try:
+            together = together and imports_only_shareable(jobs[0]["source"])
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            together = False
+        residue = Residue() if together else None
+        for job in jobs:
+            record = self.run(job)
+            self.send(record)
+            if residue is None or record["verdict"] not in {"ok", "exception"} or record["flags"]:
+                return
+            ftruncate(self.stdout_fd, 0)
+            lseek(self.stdout_fd, 0, 0)
+            if not residue.clear():
+                return
+
+    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+        """One job in a namespace of its own; never raises for what the program does."""
+        started_cpu, started = process_time(), perf_counter()
+        states = States(self.limits)
+        events = Events(self.limits) if job["events"] else None
+        calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+        record: dict[str, Any] = {"verdict": "ok", "detail": "", "exception": None, "flags": []}
+        try:
+            code, call = self._compile(job, states.record, calls)
+        except AnchorError as error:
+            record["verdict"], record["detail"] = "refused", str(error)
+            return record
+        except (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError) as error:
+            record["verdict"], record["exception"] = "exception", [type_name(error), str(error)]
+            return record
+        output = _new_stdout()
+        self._execute(code, call, events, record)
+        self._finish_output(output, record)
+        record["states"] = states.rows
+        if states.cut:
+            record["flags"].append("states_cut")
+        record["flags"] += sorted(self.watch.flags)
+        self.watch.flags.clear()
+        if events is not None:
+            record["events"], record["events_cut"] = events.rows, events.cut
+        record["arguments_after"] = self._arguments(calls)
+        record["cpu_s"], record["wall_s"] = process_time() - started_cpu, perf_counter() - started
+        return record
+
+    def _compile(
+        self, job: dict[str, Any], record: Callable[..., None], calls: list[Any]
+    ) -> tuple[types.CodeType, types.CodeType]:
+        marker = self.marker
+        code = compile_program(job["source"], tuple(job["anchor_lines"]), marker)
+        call = compile_call(job["call"], marker)
+
+        def invoke(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            calls.append((args, kwargs))
+            return function(*args, **kwargs)
+
+        return put_constant(code, marker, record), put_constant(call, marker, invoke)
+
+    def _execute(
+        self, code: types.CodeType, call: types.CodeType, events: Events | None, record: dict[str, Any]
+    ) -> None:
+        module = types.ModuleType(MODULE)
+        module.__dict__["__builtins__"] = builtins
+        sys.modules[MODULE] = module
+        limits = self.limits
+        recursion_limit = sys.getrecursionlimit()
+        value: object = None
+        error: BaseException | None = None
+        self.watch.active = True
+        try:
+            if events is not None:
+                self.watch.active = False
+                events.start()
+                self.watch.active = True
+            exec(code, module.__dict__)
+            if events is not None:
+                events.in_call = 1
+            value = eval(call, module.__dict__)
+        except BaseException as raised:  # noqa: BLE001 whatever the program raises is its result
+            error = raised
+        self.watch.active = False
+        sys.setrecursionlimit(recursion_limit)
+        if events is not None and not events.stop():
+            record["flags"].append("settrace_removed")
+        if error is None:
+            shown = canonical(value, limits.result_chars, limits.value_depth)
+            record["result_type"], record["result"], record["result_is_literal"] = shown
+        elif MemoryError in type.__dict__["__mro__"].__get__(type(error)):
+            record["verdict"], record["exception"] = "memory", ["MemoryError", ""]
+        else:
+            record["verdict"] = "exception"
+            record["exception"] = [type_name(error), _final_message(error, limits.message_chars)]
+
+    def _finish_output(self, output: TextIOWrapper, record: dict[str, Any]) -> None:
+        with suppress(OSError, ValueError):  # over the limit, or closed by the program
+            output.flush()
+        size = lseek(self.stdout_fd, 0, 2)
+        text = pread(self.stdout_fd, min(size, self.limits.output_bytes), 0)
+        record["stdout"], record["stdout_bytes"] = text.decode("utf-8", "replace"), size
+
+    def _arguments(self, calls: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> list[str]:
+        if not calls:
+            return []
+        args, kwargs = calls[0]
+        chars, depth = self.limits.result_chars, self.limits.value_depth
+        texts = [canonical(value, chars, depth)[1] for value in args]
+        return texts + [f"{name}={canonical(value, chars, depth)[1]}" for name, value in kwargs.items()]
+
+
+def _refuse(value: object) -> object:
+    raise TypeError("records hold texts, numbers and lists only")
+
+
+def _new_stdout() -> TextIOWrapper:
+    output = TextIOWrapper(BufferedWriter(FileIO(1, "w", closefd=False)), encoding="utf-8", errors="strict")
+    sys.stdout = sys.__stdout__ = output  # type: ignore[misc]
+    return output
+
+
+def _final_message(error: BaseException, max_chars: int) -> str:
+    """What a traceback would show: the class's own `__str__` is called, whatever it does."""
+    try:
+        return str.__str__(str(error))[:max_chars]
+    except BaseException:  # noqa: BLE001 hostile __str__
+        return message_of(error, max_chars)
+
+
+def write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[write(fd, view) :]
+
+
+def run_and_exit(request: dict[str, Any], record_fd: int, stdout_fd: int, watch: Watch, install: Any) -> None:
+    """The life of a forked process: limits, filter, jobs, exit."""
+    limits = Limits(**request["limits"])
+    dup2(stdout_fd, 1)
+    runner = Runner(limits, request["nonce"], record_fd, stdout_fd, watch)
+    jobs = request["jobs"]
+    del request
+    sys.setrecursionlimit(limits.recursion_depth + len_of_stack())
+    lower_limits(limits)
+    if install is not None:
+        install()
+    runner.run_all(jobs)
+    _exit(0)
+
+
+def len_of_stack() -> int:
+    """Python frames that lie below the program's and that a fresh interpreter would not have."""
+    frame, count = sys._getframe(0), 0
+    while frame.f_back is not None:
+        frame, count = frame.f_back, count + 1
+    return count + 4
