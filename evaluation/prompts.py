@@ -77,13 +77,14 @@ def input_prompt(source: str, entry_point: str, result: str, style: str, *, anch
     if _checked(style) == "compact":
         return Prompt(task, style, f"{TASK_TAGS[task]}\n{source.strip()}\n{asked}\n")
     steps = _STEPS.format(of="the call with your arguments") if anchored else ""
+    example = _EXAMPLE_INPUT if anchored else _EXAMPLE_INPUT_PLAIN
     text = (
         f"{_program(source)}\nWhich arguments in place of {UNKNOWN} make this true?\n```python\n{asked}\n```\n"
         f"{_NO_DOUBT}Begin with <reasoning>how you find them</reasoning> and then <input>the arguments</input>:"
         " plain Python literals separated by commas, as they stand between the parentheses of the call. Any"
         " arguments that give the result are right; give one choice and stay with it."
         f"\n{steps}Last comes <reasoning>why the result is the one asked for</reasoning> and then"
-        f" <answer>the returned value</answer>, a plain Python literal.{_EXAMPLE_INPUT if anchored else _EXAMPLE_INPUT_PLAIN}\n"
+        f" <answer>the returned value</answer>, a plain Python literal.{example}\n"
     )
     return Prompt(task, style, text)
 
