@@ -39,6 +39,8 @@ class Database:
         self.path = path
         self.url = engine.url.render_as_string(hide_password=True)
         self._writer = engine.execution_options(stepcode_write=True)
+        # SQLite's readers see one state as they are.
+        self._reader = engine if path else engine.execution_options(isolation_level="REPEATABLE READ")
 
     def __repr__(self) -> str:
         return f"Database({self.url!r})"
@@ -56,7 +58,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Session]:
         """A session that sees one state of the database and changes nothing."""
-        with self._explained(), Session(self.engine) as session:
+        with self._explained(), Session(self._reader) as session:
             yield session
 
     @contextlib.contextmanager

@@ -20,7 +20,7 @@ from datastore.database import (
     schema_difference,
 )
 from datastore.tables import ArtifactRow, Table
-from tests.datastore.children import child
+from tests.datastore.children import child, wait_for_line
 
 TABLES = {"artifact", "run", "edge", "dataset_version", "model_version", "alias", "alias_history"}
 
@@ -90,6 +90,39 @@ def test_a_transaction_that_raises_leaves_no_row(database: Database) -> None:
     assert database.counts()["alias_history"] == 0
 
 
+KILLED_WRITER = """
+import sys, time
+from sqlalchemy import text
+from datastore.database import open_database
+with open_database(sys.argv[1]) as database, database.write("test") as session:
+    session.execute(text("INSERT INTO alias_history VALUES (1, 'm', 'a', 1, 2, 2, 'r', '{}', 'me', '20260101')"))
+    print("written", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_writer_killed_in_its_transaction_leaves_no_row_and_no_lock(database: Database, database_url: str) -> None:
+    with child(KILLED_WRITER, database_url) as writer:
+        wait_for_line(writer, "written")
+        assert database.counts()["alias_history"] == 0
+        writer.kill()
+        writer.wait()
+    with database.write("test") as session:
+        assert session.scalar(text("SELECT count(*) FROM alias_history")) == 0
+
+
+def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
+    count = text("SELECT count(*) FROM alias_history")
+    with database.read() as session:
+        assert session.scalar(count) == 0
+        with database.write("test") as writer:
+            writer.execute(
+                text("INSERT INTO alias_history VALUES (1, 'm', 'a', 1, 2, 2, 'r', '{}', 'me', '20260101')")
+            )
+        assert session.scalar(count) == 0
+    assert database.counts()["alias_history"] == 1
+
+
 def test_foreign_keys_are_enforced(database: Database) -> None:
     statement = text("INSERT INTO edge VALUES ('no such run', 'in', 'role', 'no such artifact')")
     with pytest.raises(DatabaseError, match=r"(?i)foreign key"), database.write("test") as session:
@@ -147,6 +180,6 @@ def test_an_unreachable_server_is_named_without_its_password() -> None:
 
 @pytest.mark.services
 def test_a_missing_database_on_a_running_server_is_named(postgres_url: str) -> None:
-    url = postgres_url.replace("/test_", "/absent_")
+    url = postgres_url.replace("/reused_", "/absent_")
     with pytest.raises(DatabaseError, match=r'database "absent_\d+" does not exist'):
         open_database(url)

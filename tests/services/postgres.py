@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 
 from tests.services.processes import (
@@ -47,11 +47,23 @@ class PostgresServer:
     def create_database(self, prefix: str = "test", driver: str = "psycopg") -> str:
         """The URL of a new, empty database."""
         name = f"{prefix}_{next(self._numbers)}"
-        engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}"'))
-        engine.dispose()
+        self._execute("postgres", f'CREATE DATABASE "{name}"')
         return self.url(name, driver)
+
+    def empty_database(self, url: str) -> None:
+        """Drop everything in a database, and the connections to it: ten times faster than a new one."""
+        name = make_url(url).database
+        assert name is not None
+        others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        self._execute(
+            name, f"SELECT pg_terminate_backend(pid) {others}", "DROP SCHEMA public CASCADE", "CREATE SCHEMA public"
+        )
+
+    def _execute(self, database: str, *statements: str) -> None:
+        engine = create_engine(self.url(database), isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
 
 
 def postgres_binaries() -> Path | None:
@@ -124,10 +136,17 @@ def postgres_tcp_server() -> Iterator[PostgresServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def reused_postgres_url(postgres_server: PostgresServer) -> str:
+    """The URL of the database behind `postgres_url`."""
+    return postgres_server.create_database("reused")
+
+
 @pytest.fixture
-def postgres_url(postgres_server: PostgresServer) -> str:
-    """The URL of a new, empty database."""
-    return postgres_server.create_database()
+def postgres_url(postgres_server: PostgresServer, reused_postgres_url: str) -> str:
+    """The URL of an empty database; a test that needs two takes `postgres_server.create_database()`."""
+    postgres_server.empty_database(reused_postgres_url)
+    return reused_postgres_url
 
 
 @contextlib.contextmanager

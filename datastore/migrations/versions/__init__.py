@@ -1,1 +1,1 @@
-"""The schema's history, one file per change; applied when a database is opened."""
+"""Migrations; `down_revision` chains them."""
