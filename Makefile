@@ -1,0 +1,40 @@
+# Every target is one call of a program; `make help` lists them. Set PYTHON to choose the interpreter (3.11).
+PYTHON ?= python3.11
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: setup demo test lint up down deploy bench clean help
+
+setup: $(STAMP) ## install everything into .venv (and, as root on Debian, the sandbox's package)
+
+$(STAMP): pyproject.toml constraints.txt infra/setup.sh
+	@infra/setup.sh $(PYTHON)
+
+demo: setup ## run the whole nightly job here, small: SQLite, files, local Ray, a tiny model
+	@$(BIN)/stepcode demo
+
+test: setup ## run the tests (those on real servers say what they need)
+	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup ## check style, types and the direction of imports
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+up: setup ## start a Prefect server and a worker in the background, deploy prefect.yaml
+	@$(BIN)/stepcode up
+
+down: setup ## stop what `make up` started
+	@$(BIN)/stepcode down
+
+deploy: setup ## deploy prefect.yaml to the Prefect server in use
+	@$(BIN)/stepcode deploy
+
+bench: setup ## run the measurements in benchmarks/, printing their tables
+	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+
+clean: ## remove what make created: .venv, caches, build leftovers (not .stepcode, which holds your models)
+	@rm -rf .venv *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@[ ! -d .stepcode ] || echo "kept .stepcode: models, datasets, reports; remove it by hand if you mean to"
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
