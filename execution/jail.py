@@ -17,9 +17,11 @@ import signal
 import struct
 import sys
 import warnings
+from collections.abc import Callable
 from typing import Any
 
-from execution.runner import SHAREABLE, Watch, run_and_exit
+from execution.residue import SHAREABLE, Residue
+from execution.runner import Forked, Watch
 from execution.seccomp import Filter, supported
 
 REQUEST = struct.Struct("!II")
@@ -35,21 +37,23 @@ def serve() -> None:
     configuration = json.loads(_read_frame())
     _warm_up()
     watch = Watch()
-    install = _make_filter(configuration["seccomp_required"])
+    residue = Residue()
     prctl = _prctl()
     prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.environ.clear()
-    ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid()}
-    _answer(0, 0, 0, False, 0, json.dumps(ready).encode())
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 2)
     os.close(null)
+    install = _install_filter(configuration["seccomp_required"])
+    ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid(), "seccomp": install is not None}
+    _answer(0, 0, 0, False, 0, json.dumps(ready).encode())
     gc.collect()
     gc.freeze()
+    forked = Forked(watch, residue, install)
     while True:
         size, wall_ms = REQUEST.unpack(_read_exactly(REQUEST.size))
-        _serve_one(_read_exactly(size), wall_ms, watch, install, prctl, configuration["record_bytes"])
+        _serve_one(_read_exactly(size), wall_ms, forked, prctl, configuration["record_bytes"])
 
 
 def _warm_up() -> None:
@@ -60,12 +64,18 @@ def _warm_up() -> None:
     sys.path[:] = [entry for entry in sys.path if entry]
 
 
-def _make_filter(required: bool) -> Any:
-    if supported():
-        return Filter().install
-    if required:
-        raise OSError("no seccomp filter is known for this machine's architecture")
-    return None
+def _install_filter(required: bool) -> Callable[[], None] | None:
+    """Put this process under the long filter; gives what puts a forked one under the short one too."""
+    try:
+        if not supported():
+            raise OSError("no seccomp filter is known for this machine's architecture")
+        both = Filter()
+        both.install_in_zygote()
+    except OSError:
+        if required:
+            raise
+        return None
+    return both.install_in_program
 
 
 def _prctl() -> Any:
@@ -76,7 +86,7 @@ def _prctl() -> Any:
     return prctl
 
 
-def _serve_one(data: bytes, wall_ms: int, watch: Watch, install: Any, prctl: Any, record_bytes: int) -> None:
+def _serve_one(data: bytes, wall_ms: int, forked: Forked, prctl: Any, record_bytes: int) -> None:
     record_fd = os.memfd_create("record", os.MFD_CLOEXEC)
     output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
     started = _now_us()
@@ -89,7 +99,7 @@ def _serve_one(data: bytes, wall_ms: int, watch: Watch, install: Any, prctl: Any
             null = os.open(os.devnull, os.O_RDONLY)
             os.dup2(null, 0)
             os.closerange(3, _RESULT_FD)
-            run_and_exit(json.loads(data), _RESULT_FD, _OUTPUT_FD, watch, install)
+            forked.run_and_exit(json.loads(data), _RESULT_FD, _OUTPUT_FD)
         finally:
             os._exit(99)
     status, usage, timed_out = _wait(pid, wall_ms)

@@ -7,11 +7,8 @@ that ran the program: the other side checks shape and size, and judges.
 
 from __future__ import annotations
 
-import ast
 import builtins
-import decimal
 import math
-import random
 import resource
 import sys
 import types
@@ -19,13 +16,13 @@ from _io import BufferedWriter, FileIO, TextIOWrapper
 from _json import encode_basestring_ascii, make_encoder
 from collections.abc import Callable
 from contextlib import suppress
-from operator import is_
 from posix import _exit, dup2, ftruncate, lseek, pread, write
 from time import perf_counter, process_time
 from typing import Any
 
 from execution.canonical import canonical, type_name
 from execution.limits import Limits
+from execution.residue import Residue, imports_only_shareable
 from execution.tracer import (
     FILE,
     AnchorError,
@@ -38,14 +35,6 @@ from execution.tracer import (
 )
 
 MODULE = "program"
-# Modules that keep no state a program could leave behind without this file noticing (`Residue`). A source that
-# imports anything else is run with one process per input.
-_SHAREABLE = (
-    "__future__ abc array base64 binascii bisect cmath collections contextlib copy dataclasses datetime decimal"
-    " difflib enum fractions functools graphlib hashlib heapq itertools json keyword math numbers operator queue"
-    " random re statistics string struct textwrap time types typing unicodedata uuid zlib"
-)
-SHAREABLE = frozenset(_SHAREABLE.split())
 _FRAME_READS = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 _WATCHED = {
     **dict.fromkeys(("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"), "wants_processes"),
@@ -95,52 +84,6 @@ def _opens_for_writing(args: tuple[Any, ...]) -> str | None:
     return "wants_files" if type(flags) is int and flags & 0o3 else None
 
 
-class Residue:
-    """What one run could leave for the next one in the same process, and whether it did."""
-
-    def __init__(self) -> None:
-        self.saved: list[tuple[Any, int, list[Any]]] = []
-        for name in ("builtins", *sorted(SHAREABLE)):
-            module = sys.modules.get(name)
-            if module is not None:
-                self._save(module.__dict__)
-                for member in list(vars(module).values()):
-                    if type(member) is type and member.__module__ == name:
-                        self._save(member.__dict__)
-        self.random_state = random.getstate()
-        self.context = decimal.getcontext().copy()
-        self.settings = self._settings()
-
-    def _save(self, namespace: Any) -> None:
-        self.saved.append((namespace, len(namespace), list(namespace.values())))
-
-    def _settings(self) -> tuple[object, ...]:
-        return sys.getrecursionlimit(), sys.get_int_max_str_digits(), sys.getprofile(), sys.displayhook, sys.path[:]
-
-    def clear(self) -> bool:
-        """Put back what can be put back; True where nothing else was left."""
-        random.setstate(self.random_state)
-        decimal.setcontext(self.context.copy())
-        for namespace, count, values in self.saved:
-            if len(namespace) != count or not all(map(is_, namespace.values(), values)):
-                return False
-        return self.settings == self._settings()
-
-
-def imports_only_shareable(source: str) -> bool:
-    """Whether all imports of a source are of SHAREABLE modules, as far as its text tells."""
-    for node in ast.walk(compile(source, FILE, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)):
-        if isinstance(node, ast.Import):
-            if any(alias.name.partition(".")[0] not in SHAREABLE for alias in node.names):
-                return False
-        elif isinstance(node, ast.ImportFrom):
-            if node.level or (node.module or "").partition(".")[0] not in SHAREABLE:
-                return False
-        elif isinstance(node, ast.Name) and node.id in {"__import__", "__builtins__"}:
-            return False
-    return True
-
-
 def lower_limits(limits: Limits) -> None:
     """The kernel's limits for this process and for good; where a lower one is set already, that one stays."""
     cpu_s = math.ceil(limits.cpu_s)
@@ -168,6 +111,7 @@ class Runner:
         self.stdout_fd = stdout_fd
         self.watch = watch
         self.marker = "\0" + nonce
+        self.codes: dict[tuple[str, tuple[int, ...]], types.CodeType] = {}
         encode: Any = make_encoder(None, _refuse, encode_basestring_ascii, None, ":", ",", False, False, False)
 
         def send(record: dict[str, Any]) -> None:
@@ -183,7 +127,7 @@ class Runner:
         self.record_fd = record_fd
         self.start_line = encode_basestring_ascii(nonce).join(('{"started":', "}\n")).encode()
 
-    def run_all(self, jobs: list[dict[str, Any]]) -> None:
+    def run_all(self, jobs: list[dict[str, Any]], residue: Residue) -> None:
         """Run jobs until one leaves something behind or ends badly; those after it get no record."""
         write_all(self.record_fd, self.start_line)
         together = len(jobs) > 1
@@ -191,11 +135,12 @@ class Runner:
             together = together and imports_only_shareable(jobs[0]["source"])
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             together = False
-        residue = Residue() if together else None
+        if together:
+            residue.remember()
         for job in jobs:
             record = self.run(job)
             self.send(record)
-            if residue is None or record["verdict"] not in {"ok", "exception"} or record["flags"]:
+            if not together or record["verdict"] not in {"ok", "exception"} or record["flags"]:
                 return
             ftruncate(self.stdout_fd, 0)
             lseek(self.stdout_fd, 0, 0)
@@ -235,7 +180,10 @@ class Runner:
         self, job: dict[str, Any], record: Callable[..., None], calls: list[Any]
     ) -> tuple[types.CodeType, types.CodeType]:
         marker = self.marker
-        code = compile_program(job["source"], tuple(job["anchor_lines"]), marker)
+        source, anchor_lines = job["source"], tuple(job["anchor_lines"])
+        code = self.codes.get((source, anchor_lines))
+        if code is None:
+            code = self.codes[source, anchor_lines] = compile_program(source, anchor_lines, marker)
         call = compile_call(job["call"], marker)
 
         def invoke(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -319,19 +267,27 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[write(fd, view) :]
 
 
-def run_and_exit(request: dict[str, Any], record_fd: int, stdout_fd: int, watch: Watch, install: Any) -> None:
-    """The life of a forked process: limits, filter, jobs, exit."""
-    limits = Limits(**request["limits"])
-    dup2(stdout_fd, 1)
-    runner = Runner(limits, request["nonce"], record_fd, stdout_fd, watch)
-    jobs = request["jobs"]
-    del request
-    sys.setrecursionlimit(limits.recursion_depth + len_of_stack())
-    lower_limits(limits)
-    if install is not None:
-        install()
-    runner.run_all(jobs)
-    _exit(0)
+class Forked:
+    """The life of a forked process: limits, filter, jobs, exit. Made before the fork, so that the fork is cheap."""
+
+    def __init__(self, watch: Watch, residue: Residue, install_filter: Callable[[], None] | None) -> None:
+        self.watch = watch
+        self.residue = residue
+        self.install_filter = install_filter
+
+    def run_and_exit(self, request: dict[str, Any], record_fd: int, stdout_fd: int) -> None:
+        """Never returns; raises what goes wrong before the first job starts."""
+        limits = Limits(**request["limits"])
+        dup2(stdout_fd, 1)
+        runner = Runner(limits, request["nonce"], record_fd, stdout_fd, self.watch)
+        jobs = request["jobs"]
+        request.clear()  # frames lead a curious program here: let it find less
+        sys.setrecursionlimit(limits.recursion_depth + len_of_stack())
+        lower_limits(limits)
+        if self.install_filter is not None:
+            self.install_filter()
+        runner.run_all(jobs, self.residue)
+        _exit(0)
 
 
 def len_of_stack() -> int:

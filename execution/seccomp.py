@@ -2,6 +2,10 @@
 
 What is not on the list fails with EPERM, calls of a foreign architecture kill the process. There is no clone, no
 exec, no socket but a connected pair, no open for writing, no signal to anyone else. x86-64 and aarch64.
+
+Two filters, both of which must agree: the long one is installed once, in the warm interpreter, and lets through what
+that one needs besides (`ZYGOTE_ONLY`); the short one takes this away again in each forked process, where installing
+the long one would cost a third of the whole run.
 """
 
 from __future__ import annotations
@@ -46,6 +50,11 @@ ALLOWED: dict[str, tuple[int | None, int | None]] = {
     "getsockopt": (55, 209), "getsockname": (51, 204), "getpeername": (52, 205),
 }  # fmt: skip
 
+# What the warm interpreter needs besides: to fork, wait, kill, limit, and make memory files.
+ZYGOTE_ONLY: dict[str, tuple[int | None, int | None]] = {
+    "clone": (56, 220), "fork": (57, None), "pidfd_open": (434, 434), "memfd_create": (319, 279),
+    "prctl": (157, 167),
+}  # fmt: skip
 _OWN_PID = -1  # stands for the process that installs the filter
 _WRITING = 0o3 | 0o100 | 0o1000 | 0o20000000  # O_WRONLY | O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE
 _EPERM, _ENOTTY, _ENOSYS = 1, 25, 38
@@ -53,20 +62,24 @@ _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
 _AF_UNIX = 1
 _F_DUPFD_CLOEXEC = 1030
 
-# (numbers, [(argument, "in" | "without", values or bits)], errno where a condition does not hold)
+# (numbers, [(argument, "in" | "without" | "null", values or bits)], errno where a condition does not hold)
 _Condition = tuple[int, str, tuple[int, ...]]
-CONDITIONAL: dict[str, tuple[tuple[int | None, int | None], tuple[_Condition, ...], int]] = {
+_Conditional = dict[str, tuple[tuple[int | None, int | None], tuple[_Condition, ...], int]]
+CONDITIONAL: _Conditional = {
     "open": ((2, None), ((1, "without", (_WRITING,)),), _EPERM),
     "openat": ((257, 56), ((2, "without", (_WRITING,)),), _EPERM),
     "fcntl": ((72, 25), ((1, "in", (0, 1, 2, 3, 4, _F_DUPFD_CLOEXEC)),), _EPERM),
     "ioctl": ((16, 29), ((1, "in", (_FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX)),), _ENOTTY),
+    "socketpair": ((53, 199), ((0, "in", (_AF_UNIX,)),), _EPERM),
+    "sendto": ((44, 206), ((4, "null", ()),), _EPERM),  # to the peer of a pair only
+    "clone3": ((435, 435), ((0, "in", ()),), _ENOSYS),  # so that the C library tries clone, and gets EPERM
+}
+# Allowed to the warm interpreter without condition, to a program only under these.
+CONDITIONAL_IN_PROGRAM: _Conditional = {
     "kill": ((62, 129), ((0, "in", (_OWN_PID,)),), _EPERM),
     "tkill": ((200, 130), ((0, "in", (_OWN_PID,)),), _EPERM),
     "tgkill": ((234, 131), ((0, "in", (_OWN_PID,)),), _EPERM),
-    "socketpair": ((53, 199), ((0, "in", (_AF_UNIX,)),), _EPERM),
-    "sendto": ((44, 206), ((4, "null", ()),), _EPERM),  # to the peer of a pair only
     "prlimit64": ((302, 261), ((0, "in", (0, _OWN_PID)), (2, "null", ())), _EPERM),  # reading limits
-    "clone3": ((435, 435), ((0, "in", ()),), _ENOSYS),  # so that the C library tries clone, and gets EPERM
 }
 
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -83,25 +96,47 @@ def supported(machine: str | None = None) -> bool:
     return os.uname().sysname == "Linux" and (machine or platform.machine()) in _ARCHITECTURES
 
 
-def assemble(pid: int, machine: str | None = None) -> bytes:
-    """The filter as an array of `struct sock_filter`, for the process `pid`. Raises KeyError where not supported."""
+def assemble(machine: str | None = None) -> bytes:
+    """The long filter as an array of `struct sock_filter`. Raises KeyError where not supported."""
     column, architecture = _ARCHITECTURES[machine or platform.machine()]
     code: list[_Instruction] = [(_LOAD, 0, 0, 4), (_JUMP_EQ, 1, 0, architecture), (_RETURN, 0, 0, _KILL)]
     code.append((_LOAD, 0, 0, 0))
     if column == 0:
         code += [(_JUMP_GE, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL)]
-    for numbers in ALLOWED.values():
+    unconditional = [*ALLOWED.values(), *ZYGOTE_ONLY.values()]
+    for numbers in unconditional + [numbers for numbers, _, _ in CONDITIONAL_IN_PROGRAM.values()]:
         number = numbers[column]
         if number is not None:
             code += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
-    for numbers, conditions, errno in CONDITIONAL.values():
+    code += _conditional(CONDITIONAL, column, 0)
+    return _pack([*code, (_RETURN, 0, 0, _ERRNO | _EPERM)])
+
+
+def assemble_for_program(pid: int, machine: str | None = None) -> bytes:
+    """The short filter, for the process `pid`, which already is under the long one."""
+    column, _ = _ARCHITECTURES[machine or platform.machine()]
+    code: list[_Instruction] = [(_LOAD, 0, 0, 0)]
+    for numbers in ZYGOTE_ONLY.values():
+        number = numbers[column]
+        if number is not None:
+            code += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ERRNO | _EPERM)]
+    code += _conditional(CONDITIONAL_IN_PROGRAM, column, pid)
+    return _pack([*code, (_RETURN, 0, 0, _ALLOW)])
+
+
+def _pack(code: list[_Instruction]) -> bytes:
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+
+
+def _conditional(calls: _Conditional, column: int, pid: int) -> list[_Instruction]:
+    code: list[_Instruction] = []
+    for numbers, conditions, errno in calls.values():
         number = numbers[column]
         if number is not None:
             body = [part for condition in conditions for part in _check(condition, errno, pid)]
             body.append((_RETURN, 0, 0, _ALLOW))
             code += [(_JUMP_EQ, 0, len(body), number), *body]
-    code.append((_RETURN, 0, 0, _ERRNO | _EPERM))
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
+    return code
 
 
 def _check(condition: _Condition, errno: int, pid: int) -> list[_Instruction]:
@@ -130,22 +165,29 @@ class _Program(ctypes.Structure):
 
 
 class Filter:
-    """The filter, made ready before the fork; `install` puts this process under it for good."""
+    """Both filters, made ready before the fork; each `install…` puts this process under one for good."""
 
     def __init__(self) -> None:
         marker = 0x7EADBEEF  # a process number that no process has: found again to be replaced
-        self._template = assemble(marker)
+        self._long = assemble()
+        self._short = assemble_for_program(marker)
         self._marker = struct.pack("=I", marker)
-        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._prctl = ctypes.CDLL(None, use_errno=True).prctl
+        self._prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
         self._getpid = os.getpid
 
-    def install(self) -> None:
+    def install_in_zygote(self) -> None:
         """Raises OSError where the kernel refuses."""
-        code = self._template.replace(self._marker, struct.pack("=I", self._getpid()))
+        self._install(self._long)
+
+    def install_in_program(self) -> None:
+        """Raises OSError where the kernel refuses."""
+        self._install(self._short.replace(self._marker, struct.pack("=I", self._getpid())))
+
+    def _install(self, code: bytes) -> None:
         buffer = ctypes.create_string_buffer(code, len(code))
         program = _Program(len(code) // 8, ctypes.addressof(buffer))
-        prctl = self._libc.prctl
-        if prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or prctl(
-            _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0
+        if self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or self._prctl(
+            _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program), 0, 0
         ):
             raise OSError(ctypes.get_errno(), "the kernel refuses the seccomp filter")
