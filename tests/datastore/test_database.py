@@ -61,9 +61,9 @@ with open_database(sys.argv[1]) as database:
 """
 
 
-def test_many_processes_may_open_a_new_database_at_once(database_url: str) -> None:
-    with child(OPENER, database_url) as one, child(OPENER, database_url) as two, child(OPENER, database_url) as three:
-        for opener in (one, two, three):
+def test_two_processes_may_open_a_new_database_at_once(database_url: str) -> None:
+    with child(OPENER, database_url) as one, child(OPENER, database_url) as two:
+        for opener in (one, two):
             out, error = opener.communicate(timeout=60)
             assert (opener.returncode, out.strip()) == (0, str(sorted(TABLES))), error
 
