@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from execution.anchors import instrument
-from execution.sandbox import Job, Observation, Sandbox, Verdict
+from execution.observe import run_call
+from execution.sandbox import Observation, Sandbox, Verdict
 from execution.traces import Trace
 from execution.values import parse_literal
 
@@ -31,7 +31,8 @@ class InputRun:
 
     `reason` is empty where the call returned a literal or other value, else input_not_literal, input_raised,
     input_failed or sandbox_failed. `states` are (anchor, text) in order; None where they can't be used for judging:
-    more than MAX_STATES, or the instrumented program did not do on this input what the original does.
+    more than MAX_STATES, one longer than the limit, or the instrumented program did on this input something else than
+    the original.
     """
 
     reason: str
@@ -114,30 +115,20 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
         return InputRun("sandbox_failed", detail=shown.detail)
     if _seen(shown) != _seen(original):
         return InputRun("", result, None, "anchors changed what the program does on this input")
-    if len(shown.states) > MAX_STATES:
-        return InputRun("", result, None, f"{len(shown.states)} states; at most {MAX_STATES} are judged")
+    if len(shown.states) > MAX_STATES or "states_cut" in shown.flags:
+        return InputRun("", result, None, f"more than {MAX_STATES} states, or one too long to be told")
     return InputRun("", result, shown.states)
 
 
 def _seen(run: Observation) -> tuple[object, ...]:
-    return run.verdict, run.result, run.stdout, run.arguments_after
+    return run.verdict, run.result_type, run.result, run.stdout, run.arguments_after
 
 
 @lru_cache(maxsize=4096)
 def anchor_lines(source: str, instrumented: str) -> tuple[int, ...] | None:
-    """Lines of the anchors in `instrumented`, an instrumentation of `source` with some anchors possibly left out.
-
-    None where it is no such thing (another version of the placement rules).
-    """
-    whole = instrument(source)
-    if whole.source == instrumented:
-        return whole.anchor_lines
-    have = instrumented.splitlines()
-    matcher = difflib.SequenceMatcher(None, whole.source.splitlines(), have, autojunk=False)
-    kept = {start + offset + 1 for start, _, size in matcher.get_matching_blocks() for offset in range(size)}
-    dropped = [(anchor.line, anchor.name) for anchor in whole.anchors if anchor.instrumented_line not in kept]
-    part = instrument(source, dropped)
-    return part.anchor_lines if part.source == instrumented else None
+    """Lines of the anchors in `instrumented`; None where today's rules place them otherwise in `source`."""
+    placed = instrument(source)
+    return placed.anchor_lines if placed.source == instrumented else None
 
 
 _RUNS: WeakKeyDictionary[Sandbox, OrderedDict[tuple[str, str], Observation]] = WeakKeyDictionary()
@@ -150,10 +141,7 @@ def _remembered(source: str, call: str, sandbox: Sandbox, lines: tuple[int, ...]
     if key in runs:
         runs.move_to_end(key)
         return runs[key]
-    job = Job(source, call, lines)
-    observation = sandbox.run(job)
-    if observation.verdict is Verdict.SANDBOX_FAILED:
-        observation = sandbox.run(job)
+    observation = run_call(source, call, sandbox, lines)
     if observation.verdict is not Verdict.SANDBOX_FAILED:
         runs[key] = observation
         if len(runs) > MAX_REMEMBERED:
