@@ -11,7 +11,15 @@ from typing import Any, ClassVar
 import jsonschema
 import pandas
 from great_expectations.execution_engine import PandasExecutionEngine
-from great_expectations.expectations.expectation import ColumnMapExpectation, ColumnPairMapExpectation
+from great_expectations.expectations.expectation import (
+    ColumnAggregateExpectation,
+    ColumnMapExpectation,
+    ColumnPairMapExpectation,
+)
+from great_expectations.expectations.metrics.column_aggregate_metric_provider import (
+    ColumnAggregateMetricProvider,
+    column_aggregate_value,
+)
 from great_expectations.expectations.metrics.map_metric_provider import (
     ColumnMapMetricProvider,
     ColumnPairMapMetricProvider,
@@ -46,6 +54,33 @@ class ColumnPairJsonLength(ColumnPairMapMetricProvider):
     @column_pair_condition_partial(engine=PandasExecutionEngine)
     def _pandas(cls, column_A: pandas.Series, column_B: pandas.Series, **_: object) -> pandas.Series:
         return column_A.map(_list_length) == column_B
+
+
+class ColumnMostCommonShare(ColumnAggregateMetricProvider):
+    metric_name = "column.most_common_share"
+
+    @column_aggregate_value(engine=PandasExecutionEngine)
+    def _pandas(cls, column: pandas.Series, **_: object) -> float:
+        counts = column.value_counts()
+        return float(counts.iloc[0] / counts.sum()) if len(counts) else 1.0
+
+
+class ExpectColumnMostCommonShareToBeAtMost(ColumnAggregateExpectation):
+    """No single value fills more than this share (0 to 1) of the rows that have a value."""
+
+    max_share: float | dict[str, Any]
+    metric_dependencies: ClassVar[tuple[str, ...]] = ("column.most_common_share",)
+    success_keys: ClassVar[tuple[str, ...]] = ("max_share",)
+    args_keys: ClassVar[tuple[str, ...]] = ("column", "max_share")
+
+    def _validate(
+        self,
+        metrics: dict[str, Any],
+        runtime_configuration: dict[str, Any] | None = None,
+        execution_engine: object = None,
+    ) -> dict[str, Any]:
+        share = metrics["column.most_common_share"]
+        return {"success": share <= self._get_success_kwargs()["max_share"], "result": {"observed_value": share}}
 
 
 class ExpectColumnValuesToBeJson(ColumnMapExpectation):
