@@ -16,6 +16,7 @@ import select
 import signal
 import struct
 import sys
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ REQUEST = struct.Struct("!II")
 # wait status, CPU µs, wall µs, 1 where the wall limit ended it, bytes printed, bytes of record that follow
 ANSWER = struct.Struct("!iQQBQI")
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+FAILED = 99  # exit status of a process that could not even start
 _RESULT_FD = 60  # high, so that a program's first open file is 3 as usual
 _OUTPUT_FD = 61
 
@@ -42,10 +44,11 @@ def serve() -> None:
     prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.environ.clear()
-    null = os.open(os.devnull, os.O_RDONLY)
+    null = os.open(os.devnull, os.O_RDWR)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    install = _install_filter(configuration["seccomp_required"])
     os.dup2(null, 2)
     os.close(null)
-    install = _install_filter(configuration["seccomp_required"])
     ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid(), "seccomp": install is not None}
     _answer(0, 0, 0, False, 0, json.dumps(ready).encode())
     gc.collect()
@@ -96,12 +99,11 @@ def _serve_one(data: bytes, wall_ms: int, forked: Forked, prctl: Any, record_byt
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
             os.dup2(record_fd, _RESULT_FD, False)
             os.dup2(output_fd, _OUTPUT_FD, False)
-            null = os.open(os.devnull, os.O_RDONLY)
-            os.dup2(null, 0)
+            os.dup2(2, 0)
             os.closerange(3, _RESULT_FD)
             forked.run_and_exit(json.loads(data), _RESULT_FD, _OUTPUT_FD)
         finally:
-            os._exit(99)
+            os._exit(FAILED)
     status, usage, timed_out = _wait(pid, wall_ms)
     wall_us = _now_us() - started
     record = os.pread(record_fd, record_bytes, 0)

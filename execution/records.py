@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from execution.jail import FAILED
 from execution.limits import Limits
+from execution.runner import STARTED
 from execution.sandbox import Observation, Verdict
 from execution.traces import Event
 
@@ -33,6 +35,8 @@ TAMPERING = frozenset({"settrace_called", "settrace_removed", "collector_walked"
 _KINDS = frozenset({"call", "line", "return", "exception"})
 _SAID_VERDICTS = frozenset({Verdict.OK, Verdict.EXCEPTION, Verdict.MEMORY, Verdict.OUTPUT, Verdict.REFUSED})
 _MAX_NAME_CHARS = 1000
+_FAILED_STATUS = FAILED << 8
+_NO_THREAD = ("RuntimeError", "can't start new thread")
 
 
 class _Malformed(ValueError):
@@ -58,10 +62,12 @@ def judge(answer: Answer, num_jobs: int, nonce: str, limits: Limits) -> list[Obs
     """
     said: list[Observation] = []
     lines = answer.record.split(b"\n")[:-1]
-    if not lines or not _is_start(lines[0], nonce):
-        if lines or answer.status != _exit_status(99):
-            return [_ended(answer, limits)]
-        return [Observation(Verdict.SANDBOX_FAILED, "the process could not be put under its limits")]
+    if not lines or lines[0] != STARTED:
+        if not answer.record and answer.status == _FAILED_STATUS:
+            return [Observation(Verdict.SANDBOX_FAILED, "the process could not be put under its limits")]
+        if answer.status == 0:
+            return [Observation(Verdict.CRASHED, "its record was destroyed", flags=("forged_record",))]
+        return [_ended(answer, limits)]
     for line in lines[1 : num_jobs + 1]:
         try:
             said.append(_settle(_read(line, nonce, limits), limits))
@@ -111,18 +117,12 @@ def _settle(seen: Observation, limits: Limits) -> Observation:
         detail = seen.detail or f"printed more than {limits.output_bytes} bytes"
         return Observation(Verdict.OUTPUT, detail, **times)  # type: ignore[arg-type]
     wants = [flag for flag in seen.flags if flag.startswith("wants_")]
+    if seen.exception == _NO_THREAD:
+        wants.append("wants_threads")
     if seen.verdict == Verdict.EXCEPTION and wants:
         kind, message = seen.exception or ("", "")
         return replace(seen, verdict=Verdict.REFUSED, detail=f"{FLAGS[wants[0]]}: {kind}: {message}")
     return seen
-
-
-def _exit_status(code: int) -> int:
-    return code << 8
-
-
-def _is_start(line: bytes, nonce: str) -> bool:
-    return line == b'{"started":"' + nonce.encode() + b'"}'
 
 
 def _read(line: bytes, nonce: str, limits: Limits) -> Observation:

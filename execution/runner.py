@@ -35,19 +35,19 @@ from execution.tracer import (
 )
 
 MODULE = "program"
+STARTED = b'{"started":true}'  # without the nonce: a program can read what stands in the descriptor
 _FRAME_READS = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 _WATCHED = {
     **dict.fromkeys(("os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.system"), "wants_processes"),
     **dict.fromkeys(("subprocess.Popen", "pty.spawn", "os.kill"), "wants_processes"),
-    "_thread.start_new_thread": "wants_threads",
     **dict.fromkeys(("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"), "wants_network"),
     **dict.fromkeys(("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.link"), "wants_files"),
     **dict.fromkeys(("os.symlink", "os.truncate", "os.utime", "tempfile.mkstemp", "tempfile.mkdtemp"), "wants_files"),
-    "sys.settrace": "settrace_called",
-    "sys.setprofile": "settrace_called",
     **dict.fromkeys(("gc.get_objects", "gc.get_referrers", "gc.get_referents"), "collector_walked"),
     "sys._current_frames": "frames_walked",
 }
+_SET_TRACE = frozenset({"sys.settrace", "sys.setprofile"})
+_TRACER_FILE = Events.give_up.__code__.co_filename
 
 
 class Watch:
@@ -66,15 +66,21 @@ class Watch:
                     flag = _opens_for_writing(args)
                 elif event == "socket.__new__":
                     flag = None if args[1] == 1 else "wants_network"
+                elif event in _SET_TRACE:
+                    flag = None if self._caller() == _TRACER_FILE else "settrace_called"
                 elif event == "sys._getframe" or (event == "object.__getattr__" and args[1] in _FRAME_READS):
-                    self.active = False  # reading a frame is an event of its own
-                    caller = sys._getframe(1).f_code.co_filename
-                    self.active = True
-                    flag = "frames_walked" if caller == FILE else None
+                    flag = "frames_walked" if self._caller() == FILE else None
             if flag is not None:
                 self.flags.add(flag)
 
         sys.addaudithook(hook)
+
+    def _caller(self) -> str:
+        """The file of the code that caused the event."""
+        self.active = False  # reading a frame is an event of its own
+        name = sys._getframe(2).f_code.co_filename
+        self.active = True
+        return name
 
 
 def _opens_for_writing(args: tuple[Any, ...]) -> str | None:
@@ -125,11 +131,10 @@ class Runner:
 
         self.send = send
         self.record_fd = record_fd
-        self.start_line = encode_basestring_ascii(nonce).join(('{"started":', "}\n")).encode()
 
     def run_all(self, jobs: list[dict[str, Any]], residue: Residue) -> None:
         """Run jobs until one leaves something behind or ends badly; those after it get no record."""
-        write_all(self.record_fd, self.start_line)
+        write_all(self.record_fd, STARTED + b"\n")
         together = len(jobs) > 1
         try:
             together = together and imports_only_shareable(jobs[0]["source"])

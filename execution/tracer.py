@@ -25,6 +25,7 @@ _LEAVING = frozenset({opmap["RETURN_VALUE"], opmap["YIELD_VALUE"]})
 # Values of these types never change in place, and keeping one alive has no effect.
 _UNCHANGING = frozenset({int, str, float, bool, type(None), bytes, complex})
 _MISSING = object()
+_FRAMES_OF_TRACER = 150  # that showing one value may take
 _PLAIN_STR = (types.WrapperDescriptorType, types.MethodDescriptorType)
 
 
@@ -128,6 +129,8 @@ def put_constant(code: CodeType, marker: str, value: Callable[..., Any]) -> Code
 def message_of(error: BaseException, max_chars: int) -> str:
     """An exception's message without running its class's code: `str(error)` where that is built in and plain."""
     arguments = BaseException.__dict__["args"].__get__(error)
+    if not arguments:
+        return ""
     if isinstance(_static(type(error), "__str__"), _PLAIN_STR) and all(type(a) in _UNCHANGING for a in arguments):
         return str(error)[:max_chars]
     return canonical(arguments[0] if len(arguments) == 1 else arguments, max_chars)[1]
@@ -177,6 +180,9 @@ class Events:
                 self.num_frames += 1
             seen.depth = self.num_active + self.in_call
             self.num_active += 1
+            if self.num_active > self.limits.recursion_depth - _FRAMES_OF_TRACER:
+                self.give_up()  # in time: a tracer that fails at the recursion limit fails inside the program
+                return None
             return seen.trace(frame, event, value)
         except RuntimeError:  # the program is at its recursion limit
             self.give_up()
