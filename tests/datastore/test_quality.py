@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from datastore.quality import QualityError, QualityReport, load_suite, validate
@@ -180,6 +182,17 @@ def test_the_frame_survives_parquet_and_the_checks_do_not_change_it(tmp_path: Pa
     before = frame.copy(deep=True)
     assert validate(frame, SUITE).success
     pandas.testing.assert_frame_equal(frame, before)
+
+
+def test_a_column_that_may_be_empty_may_be_wholly_empty(tmp_path: Path) -> None:
+    """Only real programs, none called by a plain name: written by Arrow with a schema, read without."""
+    schema = pyarrow.schema([("level", pyarrow.int64()), ("entry_point", pyarrow.string())])
+    empty = pyarrow.table({"level": [None] * NUM_ROWS, "entry_point": [None] * NUM_ROWS}, schema=schema)
+    pyarrow.parquet.write_table(empty, tmp_path / "empty.parquet")
+    frame = pandas.concat(
+        [good_frame().drop(columns=empty.column_names), pandas.read_parquet(tmp_path / "empty.parquet")], axis=1
+    )
+    assert validate(frame, SUITE).failed == ()
 
 
 def test_a_report_survives_json() -> None:
