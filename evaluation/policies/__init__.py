@@ -1,0 +1,1 @@
+"""Promotion policies as TOML files, read by `evaluation.policy.load_policy`."""
