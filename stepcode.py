@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -77,12 +78,12 @@ def train(
     changes: SetOption = None,
 ) -> None:
     """Run the flow train-bilevel here and now, and show how it ended."""
-    with running_flow():
+    given = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
+    with running_flow(given):
         from flows.train_bilevel import train_bilevel
-        from tasks.report import print_outcome
+        from tasks.outcome import print_outcome
 
-        outcome = train_bilevel(recipe=recipe, programs=programs, changes=_changes(seed, changes))
-        print_outcome(outcome, out)
+        print_outcome(train_bilevel(**given), out)
 
 
 @app.command()
@@ -93,10 +94,11 @@ def refresh(
     changes: SetOption = None,
 ) -> None:
     """Run the flow refresh-data here and now: collect, trace, validate, publish."""
-    with running_flow():
+    given = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
+    with running_flow(given):
         from flows.refresh_data import refresh_data
 
-        refresh_data(recipe=recipe, programs=programs, changes=_changes(seed, changes))
+        refresh_data(**given)
 
 
 def _changes(seed: int | None, pairs: list[str] | None) -> dict[str, Any]:
@@ -114,16 +116,18 @@ def _changes(seed: int | None, pairs: list[str] | None) -> dict[str, Any]:
 
 
 @contextmanager
-def running_flow() -> Iterator[None]:
+def running_flow(given: dict[str, Any]) -> Iterator[None]:
     """A flow run in this process: its lines and bars on this terminal, Prefect's own log only from warnings on."""
-    import os
-
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
     settings()
     from tasks.progress import use_console
 
     use_console(out)
     with faults_as_messages():
+        from tasks.preflight import preflight
+        from tasks.workspace import current_workspace
+
+        preflight(current_workspace(), **given)
         yield
 
 

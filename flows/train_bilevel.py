@@ -1,14 +1,16 @@
 """train-bilevel: refresh the data, SFT, Bi-Level GRPO, evaluate, register, and let the gate decide."""
 
+import time
 from typing import Any
 
 from prefect import flow
 
 from flows.refresh_data import refresh_data
 from tasks.evaluate import evaluate_model
+from tasks.outcome import RunOutcome
 from tasks.promote import decide_promotion
 from tasks.register import register_model
-from tasks.report import RunOutcome, publish_report
+from tasks.report import Trained, publish_report
 from tasks.tell import tell_step
 from tasks.train import train_stage
 from tasks.workspace import current_workspace, single_run
@@ -25,11 +27,12 @@ def train_bilevel(
     with asserts or a JSONL/Parquet file with code, input and output. changes: dotted keys of the recipe with other
     values, such as {"seed": 1, "rl.updates": 20}.
     """
+    started = time.monotonic()
     loaded = load_recipe(recipe, changes)
     workspace = current_workspace()
     with single_run(workspace):
-        published = refresh_data(recipe=recipe, programs=programs, changes=changes)
-        dataset = published.outputs["dataset"]
+        refreshed = refresh_data(recipe=recipe, programs=programs, changes=changes)
+        dataset = refreshed.published.outputs["dataset"]
         sft = tell_step(train_stage(workspace, loaded, "sft", {"dataset": dataset}))
         before = tell_step(evaluate_model(workspace, loaded, sft.outputs["model"], dataset, "sft"))
         inputs = {"dataset": dataset, "model": sft.outputs["model"]}
@@ -37,4 +40,5 @@ def train_bilevel(
         after = tell_step(evaluate_model(workspace, loaded, rl.outputs["model"], dataset, "bilevel"))
         version = register_model(workspace, rl, after.summary)
         promotion = decide_promotion(workspace, loaded, version, after, dataset)
-        return publish_report(workspace, loaded, published, sft, before, rl, after, version, promotion)
+        trained = Trained(sft, before, rl, after, version, promotion)
+        return publish_report(workspace, loaded, refreshed, trained, started)

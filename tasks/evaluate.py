@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from corpus.teacher import TEACHER_VERSION
 from evaluation import cruxeval
 from evaluation.endpoint import TransformersEndpoint
-from evaluation.harness import Item, evaluate, items_from_cruxeval, items_from_traces
+from evaluation.harness import LIST_COLUMNS, Item, evaluate, items_from_cruxeval, items_from_traces
 from execution.observe import observe
 from execution.sandbox import open_sandbox
 from execution.traces import Trace
@@ -108,16 +108,12 @@ def _answer(
         )
 
 
-LIST_COLUMNS = ("step_correct", "faults")
-
-
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    return {key: json.dumps(value) if isinstance(value, list | tuple | dict) else value for key, value in row.items()}
+    return {**row, **{name: json.dumps(row[name]) for name in LIST_COLUMNS}}
 
 
 def _unflat(row: dict[str, Any]) -> dict[str, Any]:
-    lists = {key: json.loads(row[key]) for key in LIST_COLUMNS if isinstance(row.get(key), str)}
-    return {**row, **lists}
+    return {**row, **{name: json.loads(row[name]) for name in LIST_COLUMNS}}
 
 
 def read_rows(workspace: Workspace, rows: Output, folder: Path) -> list[dict[str, Any]]:

@@ -6,7 +6,9 @@ import logging
 
 from corpus.sources import SourceError
 from datastore.errors import StoreError
-from evaluation.cruxeval import BenchmarkError
+from evaluation.benchmark_files import BenchmarkError
+from evaluation.endpoint import EndpointError
+from evaluation.policy import PolicyError
 from execution.sandbox import SandboxError
 from infra.settings import SettingsError
 from tasks.benchmarks import BenchmarksMissing
@@ -20,7 +22,9 @@ MENDABLE: tuple[type[Exception], ...] = (
     BenchmarkError,
     BenchmarksMissing,
     DataRejected,
+    EndpointError,
     ExamplesError,
+    PolicyError,
     RecipeError,
     SandboxError,
     SettingsError,

@@ -26,14 +26,20 @@ class Promotion:
     champion_after: int | None
 
     @property
-    def in_words(self) -> str:
-        """One sentence: what happened, and the reasons that decided it."""
-        happened = {
+    def happened(self) -> str:
+        """What it comes to, in one clause."""
+        return {
             "promote": f"promoted: version {self.candidate} is champion",
-            "hold": f"held: version {self.champion_before} stays champion",
+            "hold": f"held: version {self.champion_after} stays champion"
+            if self.champion_after
+            else "held: no champion yet",
             "reject": f"rejected: version {self.candidate} does not qualify",
         }[self.verdict]
-        return f"{happened} ({'; '.join(reason['text'] for reason in self.reasons)})"
+
+    @property
+    def in_words(self) -> str:
+        """One sentence: what happened, and the reasons that decided it."""
+        return f"{self.happened} ({'; '.join(reason['text'] for reason in self.reasons)})"
 
 
 @step("promote")

@@ -13,14 +13,28 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
+from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from datastore.artifacts import Artifact
 from datastore.records import RunRecord
 from execution.program import content_id
 from tasks.workspace import Workspace, versions
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def step(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A Prefect task of that name. What was done before is found by `run_step`, so Prefect caches nothing."""
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R]:
+        return task(function, name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+
+    return wrap
 
 
 @dataclass(frozen=True)
