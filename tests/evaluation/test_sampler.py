@@ -117,9 +117,7 @@ def test_the_models_mode_is_put_back_and_gradients_still_flow() -> None:
 
 def test_progress_counts_samples_up_to_all_of_them() -> None:
     heard: list[int] = []
-    Sampler(tiny_model(), max_batch_tokens=64).generate(
-        PROMPTS, num_samples=2, max_new_tokens=8, progress=heard.append
-    )
+    Sampler(tiny_model(), max_batch_tokens=64).generate(PROMPTS, num_samples=2, max_new_tokens=8, progress=heard.append)
     assert heard == sorted(heard)
     assert heard[-1] == 10
     assert len(heard) > 1
