@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from execution.values import canonical
@@ -112,15 +112,31 @@ def is_value(node: ast.expr) -> bool:
     return False
 
 
-class Reducer:
-    """Works out expressions of one statement. `known`: names and their literal values; `returned`: function name
-    and returned value of the program's own calls, in the order of their return."""
+@dataclass(frozen=True)
+class Returned:
+    """A call of the program's own function that has come back: its literal arguments by name, and its value."""
 
-    def __init__(self, known: Mapping[str, object], returned: Iterable[tuple[str, object]] = ()) -> None:
+    function: str
+    arguments: Mapping[str, object]
+    value: object
+
+
+class Reducer:
+    """Works out expressions of one statement.
+
+    `known`: names and their literal values; `returned`: the program's own calls made by the statement; `rebound`:
+    names that the program binds, which therefore stand for no built-in function.
+    """
+
+    def __init__(
+        self,
+        known: Mapping[str, object],
+        returned: Iterable[Returned] = (),
+        rebound: frozenset[str] = frozenset(),
+    ) -> None:
         self.known = known
-        self.returned: dict[str, deque[object]] = {}
-        for name, value in returned:
-            self.returned.setdefault(name, deque()).append(value)
+        self.returned = list(returned)
+        self.rebound = rebound
 
     def stages(self, expression: ast.expr) -> list[ast.expr]:
         """The expression with its values put in, then each stage of working it out; the last may be no literal."""
@@ -184,7 +200,7 @@ class Reducer:
             bound = _unpacked(generator.target, item)
             if bound is None:
                 return node
-            inner = Reducer(bound)
+            inner = Reducer(bound, (), self.rebound)
             verdicts = [inner.stages(test)[-1] for test in generator.ifs]
             if not all(is_value(verdict) for verdict in verdicts):
                 return node
@@ -202,6 +218,9 @@ class Reducer:
                 return _UNARY[type(unary)](self._value(operand))
             case ast.Compare(left=left, ops=operations, comparators=others):
                 values = [self._value(part) for part in (left, *others)]
+                identity = any(isinstance(operation, ast.Is | ast.IsNot) for operation in operations)
+                if identity and not any(value is None or isinstance(value, bool) for value in values):
+                    raise _Stuck
                 triples = zip(values, operations, values[1:], strict=False)
                 return all(_COMPARE[type(operation)](one, other) for one, operation, other in triples)
             case ast.Subscript(value=container, slice=ast.Slice(lower=lower, upper=upper, step=step)):
@@ -214,14 +233,13 @@ class Reducer:
         raise _Stuck
 
     def _call(self, node: ast.Call) -> object:
-        if any(keyword.arg not in _KEYWORDS for keyword in node.keywords):
-            if not (isinstance(node.func, ast.Name) and node.func.id in self.returned):
-                raise _Stuck
-        if isinstance(node.func, ast.Name) and self.returned.get(node.func.id):
-            return self.returned[node.func.id].popleft()
         arguments = [self._value(argument) for argument in node.args]
         keywords = {str(keyword.arg): self._value(keyword.value) for keyword in node.keywords}
+        if isinstance(node.func, ast.Name) and node.func.id in self.rebound:
+            return self._own_call(node.func.id, arguments, keywords)
         unordered = any(isinstance(argument, set | frozenset) for argument in arguments)
+        if not keywords.keys() <= _KEYWORDS:
+            raise _Stuck
         if isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
             if unordered and node.func.id not in _ORDER_FREE:
                 raise _Stuck
@@ -234,12 +252,24 @@ class Reducer:
                 return getattr(receiver, node.func.attr)(*arguments, **keywords)
         raise _Stuck
 
+    def _own_call(self, name: str, arguments: list[Any], keywords: dict[str, Any]) -> object:
+        """What the program's own function gave for these very arguments."""
+        for place, call in enumerate(self.returned):
+            given = list(call.arguments.values())[: len(arguments)]
+            same_names = all(call.arguments.get(key, _Stuck) == value for key, value in keywords.items())
+            if call.function == name and given == arguments and same_names:
+                del self.returned[place]
+                return call.value
+        raise _Stuck
+
     def _value(self, node: ast.expr) -> Any:
         """The value of a literal, or of an iterator over literals."""
         if is_value(node):
             return _value(node)
         match node:
-            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _ITERABLES:
+            case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if (
+                name in _ITERABLES and name not in self.rebound
+            ):
                 given = [self._value(argument) for argument in arguments]
                 if name != "range":
                     given = [_ordered(item) for item in given]
@@ -259,10 +289,12 @@ class _Substitution(ast.NodeTransformer):
 
     def put(self, expression: ast.expr) -> ast.expr:
         copied = ast.parse(ast.unparse(expression), mode="eval").body
-        hidden = {node.id for node in ast.walk(copied) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        hidden = {
+            node.id for node in ast.walk(copied) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
         hidden |= {node.arg for node in ast.walk(copied) if isinstance(node, ast.arg)}
         self.known = {name: value for name, value in self.known.items() if name not in hidden}
-        return self.visit(copied)  # type: ignore[no-any-return]
+        return self.visit(copied)
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         if node.id not in self.known:
