@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -82,14 +83,19 @@ def run_step(
 ) -> StepResult:
     """Find the complete run of this very step, or do `work` in its folder, keep what it made and record it.
 
-    `params` must name everything besides `inputs` that the result depends on, the code version included.
+    `params` must name everything besides `inputs` that the result depends on, the code version included. A run whose
+    outputs are gone from the store stays in the tables as it was; the step is done again under a number of its own.
     """
     digests = sorted((role, output.digest) for role, output in inputs.items())
-    step_id = content_id(job, params, digests)
+    identity = content_id(job, params, digests)
     started = time.monotonic()
-    found = workspace.lineage.find_run(job, step_id)
-    if found is not None and all(workspace.store.exists(edge.artifact.digest) for edge in found.outputs):
-        return _result(found, reused=True, seconds=time.monotonic() - started)
+    for repeat in count():
+        step_id = f"{identity}.{repeat}" if repeat else identity
+        found = workspace.lineage.find_run(job, step_id)
+        if found is None:
+            break
+        if all(workspace.store.exists(edge.artifact.digest) for edge in found.outputs):
+            return _result(found, reused=True, seconds=time.monotonic() - started)
     started_at = datetime.now(UTC)
     folder = workspace.work_folder(job, step_id)
     made = work(folder)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +20,24 @@ class DataRejected(RuntimeError):
     """The traces do not meet the suite; the message names the checks that failed and the page that shows them."""
 
 
-def load_suite(name: str, min_rows: int) -> dict[str, Any]:
-    """The shipped suite `name`, with the least number of rows that the recipe wants."""
-    suite = json.loads(resources.files("datastore").joinpath("suites", f"{name}.json").read_text("utf-8"))
-    for expectation in suite["expectations"]:
-        if expectation["type"] == "expect_table_row_count_to_be_between":
-            expectation["kwargs"]["min_value"] = min_rows
-    return suite
-
-
 @step("validate")
 def validate_traces(workspace: Workspace, recipe: Recipe, traces: Output) -> StepResult:
     """The suite's result as JSON and as a page; DataRejected, and no row, where a check fails."""
-    suite = load_suite("traces", recipe.trace.min_traces)
-    params = {"suite": suite, "code": code_version("datastore")}
+    limits = {"min_rows": recipe.trace.min_traces}
+    params = {"limits": limits, "code": code_version("datastore")}
 
     def work(folder: Path) -> Made:
-        from datastore.quality import validate
+        from datastore.quality import load_suite, validate
 
         frame = pd.read_parquet(fetch(workspace, traces, folder))
-        report = validate(frame, suite)
+        report = validate(frame, load_suite("traces"), limits)
         page = _write_page(workspace, dataclasses.asdict(report), traces.digest)
-        failed = [check for check in report.checks if not check.success]
         if not report.success:
-            names = "; ".join(check.description for check in failed)
-            raise DataRejected(f"the traces fail {len(failed)} of {len(report.checks)} checks: {names}; see {page}")
+            names = "; ".join(check.description for check in report.failed)
+            num_failed = len(report.failed)
+            raise DataRejected(f"the traces fail {num_failed} of {len(report.checks)} checks: {names}; see {page}")
         made = Made(summary={"num_checks": len(report.checks), "num_rows": len(frame), "page": page.name})
-        data = json.dumps(dataclasses.asdict(report), sort_keys=True, default=str).encode()
-        made.add("quality", "quality_report", "traces", data)
+        made.add("quality", "quality_report", "traces", report.to_json().encode())
         return made
 
     inputs = {"traces": traces}

@@ -77,13 +77,15 @@ def test_work_that_fails_leaves_no_row_and_its_folder_for_the_next_try(workspace
     assert not list((workspace.home / "work").iterdir())
 
 
-def test_a_recorded_step_whose_bytes_are_gone_is_done_again(workspace: Workspace) -> None:
+def test_a_recorded_step_whose_bytes_are_gone_is_done_again_and_its_new_bytes_are_found(workspace: Workspace) -> None:
     work = Work("abc")
     result = step(workspace, work)
     workspace.store.backend.remove(result.outputs["text"].digest)
-    assert not step(workspace, work).reused and work.times == 2
-    assert workspace.store.exists(result.outputs["text"].digest)
-    assert len(workspace.lineage.runs()) == 1
+    work.text = "another text, as a repeated training would give"
+    again = step(workspace, work)
+    assert not again.reused and work.times == 2
+    assert workspace.store.get_bytes(again.outputs["text"].digest).decode() == work.text
+    assert step(workspace, work).outputs == again.outputs and work.times == 2
 
 
 def test_the_inputs_of_a_step_are_its_edges(workspace: Workspace) -> None:
