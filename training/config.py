@@ -145,9 +145,7 @@ class SftSection(Section):
     updates: int = Field(default=800, ge=1)
     batch_size: int = Field(default=32, ge=1, description="Rows per update.")
     micro_batches: int = Field(default=1, ge=1, description="Parts that a batch is split into, sorted by length.")
-    optimizer: Literal["adamw", "muon"] = Field(
-        default="adamw", description="muon: for matrices; AdamW for the rest."
-    )
+    optimizer: Literal["adamw", "muon"] = Field(default="adamw", description="muon: for matrices; AdamW for the rest.")
     learning_rate: float = Field(default=1e-5, gt=0, description="AdamW's.")
     muon_learning_rate: float = Field(default=0.02, gt=0)
     schedule: Literal["constant", "linear", "cosine"] = "cosine"

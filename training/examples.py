@@ -7,20 +7,21 @@ dataset and recipe give the same examples on any machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerFast
 
-from corpus.teacher import reasoning_response
+from corpus.teacher import TeacherError, reasoning_response
 from evaluation.prompts import input_prompt, output_prompt, question_prompt
 from evaluation.questions import questions
 from execution.traces import Trace
 from training.config import QUESTION_TASKS, Recipe
-from training.tokenizer import encode
+from training.tokenizer import encode_all
 
 LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
 
@@ -84,16 +85,23 @@ def training_traces(recipe: Recipe, dataset: Path) -> list[Trace]:
     return [Trace.from_json(row["trace"]) for row in full]
 
 
-def io_example(recipe: Recipe, trace: Trace, task: str) -> Example:
-    """Output or input prediction on one trace, with the teacher's response."""
+def io_example(recipe: Recipe, trace: Trace, task: str) -> Example | None:
+    """Output or input prediction on one trace, with the teacher's response; None where there is nothing to teach.
+
+    That is so where the call has no literal result, or, for input prediction, is no plain call of a name.
+    """
     style = recipe.slice.prompt_style
     program = trace.program
+    if trace.result is None or (task == "input" and program.entry_point is None):
+        return None
     if task == "output":
         prompt = output_prompt(trace.instrumented, program.call, style).text
     else:
-        assert trace.result is not None
         prompt = input_prompt(trace.instrumented, program.entry_point or "", trace.result, style).text
-    response = reasoning_response(trace, task, recipe.slice.verbosity)
+    try:
+        response = reasoning_response(trace, task, recipe.slice.verbosity)
+    except TeacherError:
+        return None
     return Example(task, prompt, response, trace)
 
 
@@ -113,26 +121,25 @@ def question_examples(recipe: Recipe, trace: Trace, per_task: int) -> list[Examp
     ]
 
 
-def can_be_asked(trace: Trace, task: str) -> bool:
-    """Input prediction needs a result to aim at and a plain call of a name; output prediction needs a result."""
-    return trace.result is not None and (task == "output" or trace.program.entry_point is not None)
-
-
-def sft_examples(recipe: Recipe, traces: Iterable[Trace]) -> dict[str, list[Example]]:
-    """Examples of every task that the recipe trains, in the order of `traces`."""
+def sft_examples(recipe: Recipe, traces: Sequence[Trace]) -> dict[str, list[Example]]:
+    """Examples of every task that the recipe trains, no more of one task than the run can use, at random."""
     part = recipe.slice
+    rows = recipe.sft.updates * recipe.sft.batch_size
     found: dict[str, list[Example]] = {}
-    for trace in traces:
-        made: list[Example] = []
-        if part.output and can_be_asked(trace, "output"):
-            made.append(io_example(recipe, trace, "output"))
-        if part.input and can_be_asked(trace, "input"):
-            made.append(io_example(recipe, trace, "input"))
-        if part.questions:
-            made += question_examples(recipe, trace, per_task=1)
-        for example in made:
+    for task, share in (("output", part.output), ("input", part.input)):
+        for trace in _some(recipe, task, traces, rows * share):
+            if example := io_example(recipe, trace, task):
+                found.setdefault(task, []).append(example)
+    for trace in _some(recipe, "questions", traces, rows * part.questions / len(QUESTION_TASKS)):
+        for example in question_examples(recipe, trace, per_task=1):
             found.setdefault(example.task, []).append(example)
     return found
+
+
+def _some(recipe: Recipe, purpose: str, traces: Sequence[Trace], count: float) -> list[Trace]:
+    """`count` traces at random, or all of them."""
+    ordered = sorted(traces, key=lambda trace: _draw(recipe.seed, purpose, trace.program.program_id))
+    return ordered[: ceil(count)]
 
 
 @dataclass(frozen=True)
@@ -149,19 +156,19 @@ class Encoded:
 
 
 def encoded_within_limits(
-    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, examples: Iterable[Example]
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, examples: Sequence[Example]
 ) -> list[Encoded]:
     """The examples whose prompt and response fit the recipe's limits, in order."""
     part = recipe.slice
     end_id = tokenizer.eos_token_id
     assert isinstance(end_id, int)
-    kept = []
-    for example in examples:
-        prompt_ids = encode(tokenizer, example.prompt)
-        response_ids = [*encode(tokenizer, example.response), end_id]
-        if len(prompt_ids) <= part.max_prompt_tokens and len(response_ids) <= part.max_response_tokens:
-            kept.append(Encoded(example, tuple(prompt_ids), tuple(response_ids)))
-    return kept
+    prompts = encode_all(tokenizer, [example.prompt for example in examples])
+    responses = encode_all(tokenizer, [example.response for example in examples])
+    return [
+        Encoded(example, tuple(prompt_ids), (*response_ids, end_id))
+        for example, prompt_ids, response_ids in zip(examples, prompts, responses, strict=True)
+        if len(prompt_ids) <= part.max_prompt_tokens and len(response_ids) < part.max_response_tokens
+    ]
 
 
 def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Sequence[Trace]) -> list[Encoded]:
@@ -173,13 +180,12 @@ def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Sequ
     for task, count in (("output", num_prompts - num_input), ("input", num_input)):
         if not count:
             continue
-        pool = [trace for trace in traces if can_be_asked(trace, task)]
-        pool.sort(key=lambda trace: _draw(recipe.seed, "rl", task, trace.program.program_id))
         fitting: list[Encoded] = []
-        for trace in pool:
+        for trace in _some(recipe, f"rl {task}", traces, len(traces)):
             if len(fitting) == count:
                 break
-            fitting += encoded_within_limits(recipe, tokenizer, [io_example(recipe, trace, task)])
+            if example := io_example(recipe, trace, task):
+                fitting += encoded_within_limits(recipe, tokenizer, [example])
         if not fitting:
             raise ExamplesError(
                 f"no {task} prompt fits the recipe's limits of {recipe.slice.max_prompt_tokens}"
@@ -222,9 +228,7 @@ def select_held_out(recipe: Recipe, dataset: Path, model: Path, count: int | Non
         if len(chosen) >= count:
             break
         for row in _full_rows(dataset, "held_out", [row["position"] for row in ordered[start : start + 256]]):
-            trace = Trace.from_json(row["trace"])
-            if can_be_asked(trace, "output") and encoded_within_limits(
-                recipe, tokenizer, [io_example(recipe, trace, "output")]
-            ):
+            example = io_example(recipe, Trace.from_json(row["trace"]), "output")
+            if example and encoded_within_limits(recipe, tokenizer, [example]):
                 chosen.append(row)
     return chosen[:count]

@@ -23,8 +23,10 @@ class HeldOut:
 
     def __init__(self, recipe: Recipe, dataset: Path, tokenizer_path: Path) -> None:
         rows = select_held_out(recipe, dataset, tokenizer_path, recipe.evaluation.curve_programs)
-        self.traces = [Trace.from_json(row["trace"]) for row in rows]
-        self.prompts = [io_example(recipe, trace, "output").prompt for trace in self.traces]
+        traces = [Trace.from_json(row["trace"]) for row in rows]
+        examples = [example for trace in traces if (example := io_example(recipe, trace, "output"))]
+        self.traces = [example.trace for example in examples]
+        self.prompts = [example.prompt for example in examples]
         self.max_new_tokens = recipe.evaluation.max_new_tokens
 
     def answers(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> list[Graded]:

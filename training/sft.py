@@ -137,9 +137,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     callback = MetricsCallback("sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every)
     optimizer = None
     if recipe.sft.optimizer == "muon":
-        optimizer = muon_adamw(
-            model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay
-        )
+        optimizer = muon_adamw(model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay)
     trainer = SftTrainer(
         model=model,
         args=training_arguments(recipe, checkpoints, 1),

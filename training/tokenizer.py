@@ -17,8 +17,16 @@ from evaluation.prompts import TAGS
 
 END = "<|end|>"
 PAD = "<|pad|>"
-# Runs of letters, single digits, runs of blanks, single signs: no token spans a name and a sign, or two numbers.
-PIECES = Regex(r" ?\p{L}+|\p{N}|\n+| +(?=\S)|[^\S\n]+|_+|.")
+# Where merges may happen: the anchor statement's fixed parts, line ends with their indentation, keywords and operators
+# with their blanks, names, single digits, single signs. So a name is the same token wherever it stands, and no token
+# spans a name and a sign, or two digits. Whatever else occurs falls to single characters or bytes: nothing is lost.
+PIECES = Regex(
+    r"print\(f'|: \{|\}'\)|\n *"
+    r"|\b(?:if|elif|else|for|in|while|return|def|and|or|not|is|lambda|assert|import|from)\b ?"
+    r"|[\p{L}_]+|\p{N}"
+    r"| ?(?:==|!=|<=|>=|//=?|\*\*=?|->|[-+*/%=<>|&^]=?) ?"
+    r"| (?:True|False|None)\b|, |; |: |\):|\[\]|\(\)| +|."
+)
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int, out_dir: Path | None = None) -> PreTrainedTokenizerFast:
@@ -64,6 +72,12 @@ def _without_tags(text: str) -> str:
 def encode(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
     """Ids of a text as it stands: nothing put before or after."""
     ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def encode_all(tokenizer: PreTrainedTokenizerFast, texts: list[str]) -> list[list[int]]:
+    """Ids of many texts, as `encode` gives them, several times faster."""
+    ids: list[list[int]] = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
     return ids
 
 

@@ -55,6 +55,7 @@ def make_trainer(
 ) -> BiLevelTrainer:
     tokenizer = load_tokenizer(str(sft_folder / "model"))
     example = io_example(recipe, trace, "output")
+    assert example is not None
     count = recipe.rl.prompts_per_update * recipe.rl.updates
     return BiLevelTrainer(
         recipe=recipe,
@@ -210,9 +211,7 @@ def test_what_breaks_silently_is_refused(
 def test_a_model_object_with_a_kl_term_is_refused(tmp_path: Path, sft_folder: Path) -> None:
     recipe = tiny_recipe(rl__beta=0.1)
     with pytest.raises(UnsupportedSetting, match="save the model"):
-        BiLevelTrainer(
-            recipe=recipe, examples=[], sandbox=None, model=object(), args=grpo_arguments(recipe, tmp_path)
-        )
+        BiLevelTrainer(recipe=recipe, examples=[], sandbox=None, model=object(), args=grpo_arguments(recipe, tmp_path))
 
 
 def test_tags_as_special_tokens_are_refused(tmp_path: Path, sft_folder: Path) -> None:

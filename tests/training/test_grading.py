@@ -1,12 +1,16 @@
 """Grading sampled ids: rewards, the tokens that earned them, and figures of an update."""
 
+import dataclasses
 import math
 from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from execution.anchors import instrument
+from execution.program import Program
 from execution.sandbox import open_sandbox
+from execution.traces import State
 from tests.training.tiny_data import make_trace
 from training.grading import Graded, grade
 from training.model import load_tokenizer
@@ -69,16 +73,24 @@ def test_malformed_and_truncated_responses_are_graded_without_error(
 
 
 def test_input_prediction_is_judged_against_the_run_of_its_own_input(tokenizer: PreTrainedTokenizerFast) -> None:
-    # (x - 2) ** 2: 1 and 3 both give 1, by way of different states
-    trace = make_trace([("a", "x - 2"), ("b", "a * a")], 3)
+    # (x - 2) squared: 1 and 3 both give 1, by way of different states
+    source = "def f(x):\n    a = x - 2\n    b = a * a\n    return b + 1\n"
+    trace = dataclasses.replace(
+        TRACE,
+        program=Program(source, "f(3)"),
+        instrumented=instrument(source).source,
+        states=(State(0, "a", "a: 1"), State(1, "b", "b: 1"), State(2, "return_val", "return_val: 2")),
+        result="2",
+    )
     text = (
         "<reasoning>r</reasoning><input>1</input><reasoning>r</reasoning><print>a: -1</print>"
-        "<reasoning>r</reasoning><print>b: 1</print><reasoning>r</reasoning><answer>1</answer>"
+        "<reasoning>r</reasoning><print>b: 1</print><reasoning>r</reasoning><print>return_val: 2</print>"
+        "<reasoning>r</reasoning><answer>2</answer>"
     )
     with open_sandbox("local") as sandbox:
         other = grade("input", trace, encode(tokenizer, text), tokenizer, sandbox)
         wrong = grade("input", trace, encode(tokenizer, text.replace(">1<", ">4<")), tokenizer, sandbox)
-    assert other.step_rewards == (1.0, 1.0)
+    assert other.step_rewards == (1.0, 1.0, 1.0)
     assert other.final_reward == 1.0
     assert wrong.final_reward == 0.0
 

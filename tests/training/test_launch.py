@@ -20,9 +20,7 @@ from training.metrics import read_metrics
 WAIT_S = 60
 
 
-def test_a_stage_killed_goes_on_and_ends_like_one_that_was_not(
-    tmp_path: Path, dataset: Path, sft_folder: Path
-) -> None:
+def test_a_stage_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
     """`kill -9` of the process that launched: training dies with it; the same call goes on."""
     recipe = tiny_recipe(sft__updates=400, sft__checkpoint_every=5)
     out = tmp_path / "out"
