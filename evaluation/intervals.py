@@ -121,13 +121,15 @@ def _resampled(sums: list[Floats], counts: list[Floats], signs: list[float], see
     num_clusters = len(sums[0])
     block = max(1, min(num_resamples, 4_000_000 // num_clusters))
     drawn: list[Floats] = []
-    equal = np.full(num_clusters, 1 / num_clusters)
     for start in range(0, num_resamples, block):
-        weights = generator.multinomial(num_clusters, equal, size=min(block, num_resamples - start)).astype(float)
-        total = np.zeros(len(weights))
+        size = min(block, num_resamples - start)
+        chosen = generator.integers(0, num_clusters, size=(size, num_clusters))
+        chosen += num_clusters * np.arange(size)[:, None]
+        weights = np.bincount(chosen.ravel(), minlength=size * num_clusters).reshape(size, num_clusters) * 1.0
+        total = np.zeros(size)
         for one, num, sign in zip(sums, counts, signs, strict=True):
-            size = weights @ num
-            total += sign * np.divide(weights @ one, size, out=np.full(len(weights), np.nan), where=size > 0)
+            items = weights @ num
+            total += sign * np.divide(weights @ one, items, out=np.full(size, np.nan), where=items > 0)
         drawn.append(total)
     together = np.concatenate(drawn)
     return together[~np.isnan(together)]

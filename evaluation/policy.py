@@ -86,9 +86,7 @@ def load_policy(name_or_path: str | Path) -> Policy:
         path = FOLDER / f"{name_or_path}.toml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in FOLDER.glob("*.toml")))
-        raise PolicyError(
-            f"no policy {str(name_or_path)!r}; the policies are {known}, or give the path of a TOML file"
-        )
+        raise PolicyError(f"no policy {str(name_or_path)!r}; the policies are {known}, or give the path of a TOML file")
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

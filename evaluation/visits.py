@@ -166,9 +166,7 @@ def _variables(node: ast.stmt) -> tuple[str, ...]:
         targets = [node.target]
     elif isinstance(node, ast.Return) and node.value is not None:
         targets = [node.value]
-    elif (
-        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute)
-    ):
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
         targets = [node.value.func]
     names: dict[str, None] = {}
     for target in targets:
