@@ -24,6 +24,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 out = Console(soft_wrap=True)
+if not out.is_terminal:
+    out.width = 120
 
 RecipeOption = Annotated[str, typer.Option(help="A shipped recipe's name or the path of a TOML file.")]
 ProgramsOption = Annotated[

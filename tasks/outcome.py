@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
+from evaluation.harness import HELD_OUT
 from evaluation.intervals import Interval, paired_difference
 from evaluation.summary import Summary
 from tasks.promote import Promotion
 from tasks.steps import StepResult
 
-BEFORE, AFTER = "SFT", "Bi-Level GRPO"
+BEFORE, AFTER = "SFT", "Bi-Level"
 Row = Mapping[str, Any]
 
 
@@ -43,7 +45,7 @@ class Comparison:
 
     @property
     def name(self) -> str:
-        return f"{self.after.benchmark} {self.after.task}"
+        return self.after.task if self.after.benchmark == HELD_OUT else f"{self.after.benchmark} {self.after.task}"
 
 
 @dataclass(frozen=True)
@@ -85,10 +87,10 @@ def _change(before: list[Row], after: list[Row], key: tuple[str, str]) -> Interv
 
 
 def percent(interval: Interval | None) -> str:
-    """`61.3 [57.0, 65.2]`, in percent, or a dash."""
+    """`61.3 [57–65]`, in percent, or a dash."""
     if interval is None:
         return "–"
-    return f"{100 * interval.mean:.1f} [{100 * interval.low:.1f}, {100 * interval.high:.1f}]"
+    return f"{100 * interval.mean:.1f} [{100 * interval.low:.0f}–{100 * interval.high:.0f}]"
 
 
 def accuracy_rows(comparisons: tuple[Comparison, ...]) -> list[dict[str, str]]:
@@ -105,7 +107,6 @@ def accuracy_rows(comparisons: tuple[Comparison, ...]) -> list[dict[str, str]]:
                 f"step {AFTER}": percent(one.after.step),
                 f"final {BEFORE}": percent(one.before.final),
                 f"final {AFTER}": percent(one.after.final),
-                "gap after": percent(one.after.gap),
                 "constant": f"{100 * baselines[best]:.1f} ({best[:12]})" if best is not None else "–",
             }
         )
@@ -116,7 +117,7 @@ def print_outcome(outcome: RunOutcome, out: Console) -> None:
     """The short table at the end of a run."""
     collected, traced = outcome.refreshed.collected.summary, outcome.refreshed.traced.summary
     published = outcome.refreshed.published.summary
-    table = Table("", "", title="data", title_justify="left", show_header=False)
+    table = Table("", "", title="data", title_justify="left", show_header=False, box=SIMPLE)
     table.add_row("real programs (calls)", f"{collected['num_real']:,}")
     table.add_row(
         "synthesised programs (calls)", f"{collected['num_synthesised_sources']:,} ({collected['num_synthesised']:,})"
