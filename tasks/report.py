@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.runtime import flow_run
+from prefect.settings import PREFECT_API_URL
 
 from datastore.registry import ModelVersion
 from evaluation.intervals import Interval
@@ -111,7 +112,7 @@ def _run(
         "code_version": code_version(*CODE),
         "started": datetime.fromtimestamp(time.time() - seconds, UTC).isoformat(timespec="seconds"),
         "duration_s": seconds,
-        "url": flow_run.ui_url,
+        "url": flow_run.ui_url if PREFECT_API_URL.value() else None,
         "packages": versions(),
     }
 
@@ -214,7 +215,7 @@ def _example(row: Row, trace: Trace) -> dict[str, Any]:
         )
     return {
         "title": trace.program.origin or trace.program.program_id,
-        "task": "output prediction",
+        "task": "output",
         "source": trace.instrumented,
         "call": trace.program.call,
         "steps": steps,
