@@ -126,7 +126,9 @@ class ModelSection(Section):
     max_positions: int = Field(default=1024, ge=16)
     tie_embeddings: bool = True
     name_or_path: str = ""
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="Of the forward pass; weights and optimiser are always float32."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSection:

@@ -7,8 +7,9 @@ dataset and recipe give the same examples on any machine.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,11 @@ def _rows(recipe: Recipe, dataset: Path, split: str) -> list[dict[str, Any]]:
     ]
 
 
-def _full_rows(dataset: Path, split: str, positions: Sequence[int]) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = pq.read_table(dataset / f"{split}.parquet").take(positions).to_pylist()
+def _full_rows(
+    dataset: Path, split: str, positions: Sequence[int], columns: list[str] | None = None
+) -> list[dict[str, Any]]:
+    table = pq.read_table(dataset / f"{split}.parquet", columns=columns)
+    rows: list[dict[str, Any]] = table.take(positions).to_pylist()
     return rows
 
 
@@ -73,16 +77,42 @@ def _draw(seed: int, *parts: str) -> str:
     return hashlib.sha256("\0".join((str(seed), *parts)).encode()).hexdigest()
 
 
-def training_traces(recipe: Recipe, dataset: Path) -> list[Trace]:
-    """Traces of the training side that are in the slice, sorted by program_id."""
+class Traces(Sequence[Trace]):
+    """Traces of a dataset in the order of program_id, each read from its JSON when it is first asked for."""
+
+    def __init__(self, program_ids: Sequence[str], texts: Sequence[str]) -> None:
+        self.program_ids = list(program_ids)
+        self._texts = texts
+        self._read: dict[int, Trace] = {}
+
+    @staticmethod
+    def of(traces: Sequence[Trace]) -> Traces:
+        return Traces([trace.program.program_id for trace in traces], [trace.to_json() for trace in traces])
+
+    def __len__(self) -> int:
+        return len(self.program_ids)
+
+    def __getitem__(self, index: Any) -> Any:
+        if index not in self._read:
+            self._read[index] = Trace.from_json(self._texts[index])
+        return self._read[index]
+
+    def drawn(self, seed: int, purpose: str) -> Iterator[Trace]:
+        """All traces in a random order that depends on the seed, the purpose and the programs alone."""
+        order = sorted(range(len(self)), key=lambda index: _draw(seed, purpose, self.program_ids[index]))
+        return map(self.__getitem__, order)
+
+
+def training_traces(recipe: Recipe, dataset: Path) -> Traces:
+    """Traces of the training side that are in the slice; ExamplesError where there is none."""
     rows = _rows(recipe, dataset, "train")
     if not rows:
         raise ExamplesError(
             f"no program of {dataset} is in the recipe's slice (levels {recipe.slice.levels}, real programs"
             f" {recipe.slice.real_programs}, {recipe.slice.min_states} to {recipe.slice.max_states} states)"
         )
-    full = _full_rows(dataset, "train", [row["position"] for row in rows])
-    return [Trace.from_json(row["trace"]) for row in full]
+    full = _full_rows(dataset, "train", [row["position"] for row in rows], ["program_id", "trace"])
+    return Traces([row["program_id"] for row in full], [row["trace"] for row in full])
 
 
 def io_example(recipe: Recipe, trace: Trace, task: str) -> Example | None:
@@ -121,25 +151,20 @@ def question_examples(recipe: Recipe, trace: Trace, per_task: int) -> list[Examp
     ]
 
 
-def sft_examples(recipe: Recipe, traces: Sequence[Trace]) -> dict[str, list[Example]]:
+def sft_examples(recipe: Recipe, traces: Traces) -> dict[str, list[Example]]:
     """Examples of every task that the recipe trains, no more of one task than the run can use, at random."""
     part = recipe.slice
     rows = recipe.sft.updates * recipe.sft.batch_size
     found: dict[str, list[Example]] = {}
     for task, share in (("output", part.output), ("input", part.input)):
-        for trace in _some(recipe, task, traces, rows * share):
+        for trace in islice(traces.drawn(recipe.seed, task), ceil(rows * share)):
             if example := io_example(recipe, trace, task):
                 found.setdefault(task, []).append(example)
-    for trace in _some(recipe, "questions", traces, rows * part.questions / len(QUESTION_TASKS)):
+    num_asked = ceil(rows * part.questions / len(QUESTION_TASKS))
+    for trace in islice(traces.drawn(recipe.seed, "questions"), num_asked):
         for example in question_examples(recipe, trace, per_task=1):
             found.setdefault(example.task, []).append(example)
     return found
-
-
-def _some(recipe: Recipe, purpose: str, traces: Sequence[Trace], count: float) -> list[Trace]:
-    """`count` traces at random, or all of them."""
-    ordered = sorted(traces, key=lambda trace: _draw(recipe.seed, purpose, trace.program.program_id))
-    return ordered[: ceil(count)]
 
 
 @dataclass(frozen=True)
@@ -171,7 +196,7 @@ def encoded_within_limits(
     ]
 
 
-def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Sequence[Trace]) -> list[Encoded]:
+def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Traces) -> list[Encoded]:
     """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`, traces reshuffled
     each time they have all been used."""
     num_prompts = recipe.rl.updates * recipe.rl.prompts_per_update
@@ -181,7 +206,7 @@ def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Sequ
         if not count:
             continue
         fitting: list[Encoded] = []
-        for trace in _some(recipe, f"rl {task}", traces, len(traces)):
+        for trace in traces.drawn(recipe.seed, f"rl {task}"):
             if len(fitting) == count:
                 break
             if example := io_example(recipe, trace, task):

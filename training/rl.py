@@ -55,7 +55,7 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         use_vllm=rl.engine == "vllm",
         vllm_importance_sampling_mode="token_truncate",
         pad_to_multiple_of=16,
-        model_init_kwargs={"dtype": recipe.model.dtype},
+        model_init_kwargs={"dtype": "float32"},
         save_strategy="steps",
         save_steps=rl.checkpoint_every,
         save_total_limit=2,
@@ -64,7 +64,7 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         seed=recipe.seed,
         disable_tqdm=True,
         dataloader_pin_memory=False,
-        bf16=recipe.model.dtype == "bfloat16",
+        bf16=recipe.model.precision == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
     )
 

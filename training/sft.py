@@ -110,7 +110,7 @@ def training_arguments(recipe: Recipe, folder: Path, num_processes: int) -> Trai
         remove_unused_columns=False,
         dataloader_pin_memory=False,
         disable_tqdm=True,
-        bf16=recipe.model.dtype == "bfloat16",
+        bf16=recipe.model.precision == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
     )
 
@@ -171,7 +171,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
 
 def _start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     if recipe.model.kind == "pretrained":
-        return load_model(recipe.model.name_or_path, recipe.model.dtype)
+        return load_model(recipe.model.name_or_path)
     return new_model(recipe.model, tokenizer, recipe.seed)
 
 

@@ -7,6 +7,7 @@ import pytest
 from tests.training.tiny_data import make_trace, random_traces, row, tiny_recipe, write_dataset
 from training.examples import (
     ExamplesError,
+    Traces,
     encoded_within_limits,
     held_out_order,
     in_slice,
@@ -44,7 +45,9 @@ def test_a_folder_without_the_split_is_named(tmp_path: Path) -> None:
 def test_long_prompts_and_responses_are_left_out(sft_folder: Path) -> None:
     recipe = tiny_recipe()
     tokenizer = load_tokenizer(str(sft_folder / "model"))
-    (example,) = sft_examples(tiny_recipe(slice__output=1.0, slice__input=0.0), [random_traces(1)[0]])["output"]
+    (example,) = sft_examples(tiny_recipe(slice__output=1.0, slice__input=0.0), Traces.of([random_traces(1)[0]]))[
+        "output"
+    ]
     (encoded,) = encoded_within_limits(recipe, tokenizer, [example])
     prompt, response = len(encoded.prompt_ids), len(encoded.response_ids)
     assert encoded.response_ids[-1] == tokenizer.eos_token_id
@@ -56,7 +59,7 @@ def test_long_prompts_and_responses_are_left_out(sft_folder: Path) -> None:
 def test_rl_prompts_have_their_share_of_input_prediction_evenly_spread(sft_folder: Path) -> None:
     recipe = tiny_recipe(slice__rl_input=0.25, rl__updates=8, rl__prompts_per_update=4)
     tokenizer = load_tokenizer(str(sft_folder / "model"))
-    traces = [trace for seed in range(20) for trace in random_traces(seed)]
+    traces = Traces.of([trace for seed in range(20) for trace in random_traces(seed)])
     tasks = [encoded.example.task for encoded in rl_examples(recipe, tokenizer, traces)]
     assert len(tasks) == 32
     assert [tasks[start : start + 4].count("input") for start in range(0, 32, 4)] == [1] * 8
@@ -65,7 +68,7 @@ def test_rl_prompts_have_their_share_of_input_prediction_evenly_spread(sft_folde
 def test_rl_prompts_start_over_only_after_all_programs(sft_folder: Path) -> None:
     recipe = tiny_recipe(rl__updates=3, rl__prompts_per_update=2)
     tokenizer = load_tokenizer(str(sft_folder / "model"))
-    traces = [trace for seed in range(2) for trace in random_traces(seed)]
+    traces = Traces.of([trace for seed in range(2) for trace in random_traces(seed)])
     ids = [one.example.trace.program.program_id for one in rl_examples(recipe, tokenizer, traces)]
     assert len(set(ids[:4])) == 4
     assert ids[4:] == ids[:2]
@@ -74,7 +77,7 @@ def test_rl_prompts_start_over_only_after_all_programs(sft_folder: Path) -> None
 def test_no_fitting_prompt_is_an_error(sft_folder: Path) -> None:
     tokenizer = load_tokenizer(str(sft_folder / "model"))
     with pytest.raises(ExamplesError, match="8 prompt"):
-        rl_examples(tiny_recipe(slice__max_prompt_tokens=8), tokenizer, random_traces(0))
+        rl_examples(tiny_recipe(slice__max_prompt_tokens=8), tokenizer, Traces.of(random_traces(0)))
 
 
 def test_held_out_takes_all_sources_before_second_calls() -> None:
@@ -100,4 +103,4 @@ def test_a_trace_without_a_result_is_not_asked(sft_folder: Path) -> None:
     import dataclasses
 
     silent = dataclasses.replace(make_trace([("a", "x"), ("b", "a")], 1), result=None)
-    assert sft_examples(tiny_recipe(), [silent]) == {}
+    assert sft_examples(tiny_recipe(), Traces.of([silent])) == {}

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from tests.training.tiny_data import random_traces, tiny_recipe
 from training.batches import MicroBatches, plan_batches, task_counts
-from training.examples import encoded_within_limits, sft_examples
+from training.examples import Traces, encoded_within_limits, sft_examples
 from training.metrics import read_metrics
 from training.model import load_tokenizer, new_model
 from training.sft import SftTrainer, only, run_sft, training_arguments
@@ -59,7 +59,7 @@ def test_loss_is_the_weighted_token_mean_of_the_update(tmp_path: Path, sft_folde
     tokenizer = load_tokenizer(str(sft_folder / "tokenizer"))
     pools = {
         task: encoded_within_limits(recipe, tokenizer, rows)
-        for task, rows in sft_examples(recipe, random_traces(1) + random_traces(2)).items()
+        for task, rows in sft_examples(recipe, Traces.of(random_traces(1) + random_traces(2))).items()
     }
     planned = plan_batches(pools, recipe)
     assert [len(part) for part in planned] == [4 // micro_batches] * micro_batches
