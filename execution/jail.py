@@ -1,7 +1,7 @@
 """Inside the jail: the warm interpreter (zygote) that forks one process per request and reports how it ended.
 
-It speaks on descriptor 0, a socket whose other end only the sandbox holds. A request is `REQUEST` (size, wall
-limit in ms) and that many bytes of JSON; the answer is `ANSWER` and the record, copied unread from a memory file
+It speaks on descriptor 0, a socket whose other end only the sandbox holds. A request is `REQUEST` (size, CPU and
+wall limit in ms) and that many bytes of JSON; the answer is `ANSWER` and the record, copied unread from a memory file
 that was made before the fork. The zygote itself never runs a program's code.
 """
 
@@ -16,6 +16,7 @@ import select
 import signal
 import struct
 import sys
+import time
 import types
 import warnings
 from collections.abc import Callable
@@ -25,8 +26,8 @@ from execution.residue import SHAREABLE, Residue
 from execution.runner import Forked, Watch
 from execution.seccomp import Filter, supported
 
-REQUEST = struct.Struct("!II")
-# wait status, CPU µs, wall µs, 1 where the wall limit ended it, bytes printed, bytes of record that follow
+REQUEST = struct.Struct("!III")
+# wait status, CPU µs, wall µs, the limit that ended it (0: none, 1: wall, 2: CPU), bytes printed, bytes of record
 ANSWER = struct.Struct("!iQQBQI")
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
 FAILED = 99  # exit status of a process that could not even start
@@ -50,13 +51,13 @@ def serve() -> None:
     os.dup2(null, 2)
     os.close(null)
     ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid(), "seccomp": install is not None}
-    _answer(0, 0, 0, False, 0, json.dumps(ready).encode())
+    _answer(0, 0, 0, 0, 0, json.dumps(ready).encode())
     gc.collect()
     gc.freeze()
     forked = Forked(watch, residue, install)
     while True:
-        size, wall_ms = REQUEST.unpack(_read_exactly(REQUEST.size))
-        _serve_one(_read_exactly(size), wall_ms, forked, prctl, configuration["record_bytes"])
+        size, cpu_ms, wall_ms = REQUEST.unpack(_read_exactly(REQUEST.size))
+        _serve_one(_read_exactly(size), cpu_ms, wall_ms, forked, prctl, configuration["record_bytes"])
 
 
 def _warm_up() -> None:
@@ -89,7 +90,7 @@ def _prctl() -> Any:
     return prctl
 
 
-def _serve_one(data: bytes, wall_ms: int, forked: Forked, prctl: Any, record_bytes: int) -> None:
+def _serve_one(data: bytes, cpu_ms: int, wall_ms: int, forked: Forked, prctl: Any, record_bytes: int) -> None:
     record_fd = os.memfd_create("record", os.MFD_CLOEXEC)
     output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
     started = _now_us()
@@ -104,54 +105,57 @@ def _serve_one(data: bytes, wall_ms: int, forked: Forked, prctl: Any, record_byt
             forked.run_and_exit(json.loads(data), _RESULT_FD, _OUTPUT_FD)
         finally:
             os._exit(FAILED)
-    status, usage, timed_out = _wait(pid, wall_ms)
+    status, usage, ended_by = _wait(pid, cpu_ms, wall_ms)
     wall_us = _now_us() - started
     record = os.pread(record_fd, record_bytes, 0)
     printed = os.fstat(output_fd).st_size
     os.close(record_fd)
     os.close(output_fd)
     cpu_us = round((usage.ru_utime + usage.ru_stime) * 1e6)
-    _answer(status, cpu_us, wall_us, timed_out, printed, record)
+    _answer(status, cpu_us, wall_us, ended_by, printed, record)
 
 
-def _wait(pid: int, wall_ms: int) -> tuple[int, resource.struct_rusage, bool]:
-    """Wait for the process; kill it at the wall limit, or when the sandbox is gone."""
+def _wait(pid: int, cpu_ms: int, wall_ms: int) -> tuple[int, resource.struct_rusage, int]:
+    """Wait for the process; kill it at the CPU or the wall limit, or when the sandbox is gone."""
     pidfd = os.pidfd_open(pid)
     poller = select.poll()
     poller.register(pidfd, select.POLLIN)
     poller.register(0, select.POLLIN | select.POLLHUP | select.POLLRDHUP)
+    clock = (~pid << 3) | 2  # the process's CPU time clock, as clock_getcpuclockid(3) makes it
     deadline = _now_us() // 1000 + wall_ms
     ended = gone = False
-    while not ended and not gone:
+    ended_by = 0
+    while not ended and not gone and not ended_by:
         left = deadline - _now_us() // 1000
-        if left <= 0:
-            break
-        ready = dict(poller.poll(left))
-        ended = pidfd in ready
-        gone = not ended and 0 in ready
+        # One thread uses no more CPU time than passes: there is nothing to look at before.
+        left_cpu = cpu_ms - int(time.clock_gettime(clock) * 1000)
+        if left <= 0 or left_cpu <= 0:
+            ended_by = 2 if left_cpu <= 0 else 1
+        else:
+            ready = dict(poller.poll(min(left, left_cpu)))
+            ended = pidfd in ready
+            gone = not ended and 0 in ready
     os.close(pidfd)
     if not ended:
         os.kill(pid, signal.SIGKILL)
     _, status, usage = os.wait4(pid, 0)
     if gone:
         os._exit(0)
-    return status, usage, not ended
+    return status, usage, ended_by
 
 
 def _now_us() -> int:
-    import time
-
     return time.monotonic_ns() // 1000
 
 
-def _answer(status: int, cpu_us: int, wall_us: int, timed_out: bool, printed: int, record: bytes) -> None:
-    data = memoryview(ANSWER.pack(status, cpu_us, wall_us, timed_out, printed, len(record)) + record)
+def _answer(status: int, cpu_us: int, wall_us: int, ended_by: int, printed: int, record: bytes) -> None:
+    data = memoryview(ANSWER.pack(status, cpu_us, wall_us, ended_by, printed, len(record)) + record)
     while data:
         data = data[os.write(0, data) :]
 
 
 def _read_frame() -> bytes:
-    size, _ = REQUEST.unpack(_read_exactly(REQUEST.size))
+    size, _, _ = REQUEST.unpack(_read_exactly(REQUEST.size))
     return _read_exactly(size)
 
 

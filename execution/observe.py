@@ -30,7 +30,7 @@ REASONS: dict[str, str] = {
     "crashed": "the process died, or ended itself",
     "refused": "the program needs what the sandbox does not give: files, network, processes, threads",
     "behaviour_changed": "the instrumented program gave another result, output, exception or arguments",
-    "seed_dependent": "two runs under different hash seeds differ",
+    "seed_dependent": "two runs under different hash seeds differ, or draw from an unseeded random generator",
     "address": "a state, the result or the output shows a memory address",
     "not_literal": "the result is no Python literal",
     "not_text": "a state or the output holds lone surrogates, which no UTF-8 file can keep",
@@ -91,7 +91,7 @@ def _observe_placed(
             outcomes[place] = SetAside(program, *_why_not_ok(original[place]))
     going = [place for place in range(len(programs)) if place not in outcomes]
     rest = [programs[place] for place in going]
-    original_second = _run_all(second, lambda program: Job(program.source, program.call), rest)
+    original_second = _run_all(second, lambda program: Job(program.source, program.call, events=True), rest)
     anchored = [
         _run_all(sandbox, lambda program: Job(placed.source, program.call, placed.anchor_lines), rest)
         for sandbox in sandboxes
@@ -106,8 +106,7 @@ def _run_all(sandbox: Sandbox, job_of: Callable[[Program], Job], programs: Seque
     jobs = [job_of(program) for program in programs]
     seen = sandbox.run_together(jobs)
     return [
-        sandbox.run(job) if one.verdict == Verdict.SANDBOX_FAILED else one
-        for job, one in zip(jobs, seen, strict=True)
+        sandbox.run(job) if one.verdict == Verdict.SANDBOX_FAILED else one for job, one in zip(jobs, seen, strict=True)
     ]
 
 
@@ -122,10 +121,11 @@ def _outcome(
     reason = _why_not(runs, max_states)
     if reason is not None:
         return SetAside(program, *reason)
-    original, _, anchored, _ = runs
+    original, original_second, anchored, _ = runs
+    # Line events that depend on the hash order are no truth, though result and states may not: none are kept.
+    stable = original.events == original_second.events
     states = tuple(
-        State(placed.anchors[position].index, placed.anchors[position].name, text)
-        for position, text in anchored.states
+        State(placed.anchors[position].index, placed.anchors[position].name, text) for position, text in anchored.states
     )
     return Trace(
         program=program,
@@ -135,8 +135,8 @@ def _outcome(
         result_type=original.result_type,
         exception=original.exception,
         stdout=original.stdout,
-        events=original.events,
-        events_cut=original.events_cut,
+        events=original.events if stable else (),
+        events_cut=original.events_cut or not stable,
         versions={
             "python": ".".join(map(str, sys.version_info[:3])),
             "instrumentor": INSTRUMENTOR_VERSION,
@@ -158,6 +158,8 @@ def _why_not(runs: Sequence[Observation], max_states: int) -> tuple[str, str] | 
     difference = _difference(original, original_second)
     if difference:
         return "seed_dependent", difference
+    if original.random_state != original_second.random_state:
+        return "seed_dependent", "the random generator is used without a seed"
     difference = _difference(original, anchored) or _difference(original_second, anchored_second)
     if difference:
         return "behaviour_changed", difference

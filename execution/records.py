@@ -50,7 +50,7 @@ class Answer:
     status: int
     cpu_s: float
     wall_s: float
-    timed_out: bool
+    ended_by: int  # 0: by itself or a signal, 1: the wall limit, 2: the CPU limit
     num_printed: int
     record: bytes
 
@@ -71,10 +71,10 @@ def judge(answer: Answer, num_jobs: int, nonce: str, limits: Limits) -> list[Obs
     for line in lines[1 : num_jobs + 1]:
         try:
             said.append(_settle(_read(line, nonce, limits), limits))
-        except (_Malformed, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             crashed = Observation(Verdict.CRASHED, f"malformed record: {error}", flags=("forged_record",))
             return [*said, crashed]
-    badly = answer.timed_out or answer.status != 0 or len(lines) - 1 > num_jobs
+    badly = answer.ended_by or answer.status != 0 or len(lines) - 1 > num_jobs
     if badly and len(said) >= num_jobs:
         said = said[: num_jobs - 1]
     if badly:
@@ -94,9 +94,9 @@ def _ended(answer: Answer, limits: Limits) -> Observation:
     """The verdict on a process that left no complete record."""
     verdict, detail = Verdict.CRASHED, ""
     by = os.WTERMSIG(answer.status) if os.WIFSIGNALED(answer.status) else None
-    if answer.timed_out:
+    if answer.ended_by == 1:
         verdict, detail = Verdict.TIMEOUT, f"still running after {limits.wall_s:g} s of wall time"
-    elif by == signal.SIGXCPU or (by == signal.SIGKILL and answer.cpu_s >= limits.cpu_s):
+    elif answer.ended_by == 2 or by == signal.SIGXCPU or (by == signal.SIGKILL and answer.cpu_s >= limits.cpu_s):
         verdict, detail = Verdict.TIMEOUT, f"more than {limits.cpu_s:g} s of CPU time"
     elif answer.num_printed > limits.output_bytes:
         verdict, detail = Verdict.OUTPUT, f"printed more than {limits.output_bytes} bytes"
@@ -130,7 +130,7 @@ def _read(line: bytes, nonce: str, limits: Limits) -> Observation:
     if type(raw) is not dict or raw.get("nonce") != nonce:
         raise _Malformed("not the runner's")
     verdict = raw.get("verdict")
-    if verdict not in _SAID_VERDICTS:
+    if type(verdict) is not str or verdict not in _SAID_VERDICTS:
         raise _Malformed("verdict")
     is_ok = verdict == Verdict.OK
     exception = raw.get("exception")
@@ -150,6 +150,7 @@ def _read(line: bytes, nonce: str, limits: Limits) -> Observation:
         events_cut=raw.get("events_cut") is True,
         cpu_s=_seconds(raw.get("cpu_s", 0.0)),
         wall_s=_seconds(raw.get("wall_s", 0.0)),
+        random_state=None if raw.get("random_state") is None else _text(raw["random_state"], 30),
         flags=tuple(_flag(flag) for flag in _list(raw.get("flags", []), len(FLAGS))),
     )
 
@@ -202,7 +203,7 @@ def _state(value: Any, limits: Limits) -> tuple[int, str]:
 
 def _event(value: Any, limits: Limits) -> Event:
     kind, frame, depth, function, line, changes, deleted, shown = _row(value, 8)
-    if kind not in _KINDS or type(changes) is not dict:
+    if type(kind) is not str or kind not in _KINDS or type(changes) is not dict:
         raise _Malformed("event")
     most = max(limits.value_chars, limits.message_chars)
     return Event(

@@ -43,7 +43,6 @@ class Residue:
         _check_versions()
         self.namespaces = watched  # kept alive: they are read by address
         self.versions = [ctypes.c_uint64.from_address(id(one) + _VERSION_OFFSET) for one in watched]
-        self.random_state = random.getstate()
         self.context = decimal.getcontext().copy()
         self.saved_versions: list[int] = []
         self.settings: tuple[object, ...] = ()
@@ -57,12 +56,12 @@ class Residue:
         return sys.getrecursionlimit(), sys.get_int_max_str_digits(), sys.getprofile(), len(sys.path)
 
     def clear(self) -> bool:
-        """Put back the random generator and the decimal context; True where nothing else was left."""
-        random.setstate(self.random_state)
+        """Give the random generator and the decimal context a fresh state; True where nothing else was left."""
         decimal.setcontext(self.context.copy())
-        return (
-            self.saved_versions == [version.value for version in self.versions] and self.settings == self._settings()
-        )
+        if self.saved_versions != [version.value for version in self.versions] or self.settings != self._settings():
+            return False
+        random.seed()
+        return True
 
 
 def _dict_of(cls: type) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from _json import encode_basestring_ascii, make_encoder
 from collections.abc import Callable
 from contextlib import suppress
 from posix import _exit, dup2, ftruncate, lseek, pread, write
+from random import getstate as get_random_state
 from time import perf_counter, process_time
 from typing import Any
 
@@ -124,9 +125,7 @@ class Runner:
             record["nonce"] = nonce
             data = "".join(encode(record, 0)).encode("ascii")
             if len(data) >= limits.record_bytes:
-                data = "".join(
-                    encode({"nonce": nonce, "verdict": "output", "detail": "record too large"}, 0)
-                ).encode()
+                data = "".join(encode({"nonce": nonce, "verdict": "output", "detail": "record too large"}, 0)).encode()
             write_all(record_fd, data + b"\n")
 
         self.send = send
@@ -168,7 +167,10 @@ class Runner:
             record["verdict"], record["exception"] = "exception", [type_name(error), str(error)]
             return record
         output = _new_stdout()
+        generator = get_random_state()[1] if "random" in job["source"] else None
         self._execute(code, call, events, record)
+        if generator is not None and (left := get_random_state()[1]) != generator:
+            record["random_state"] = str(hash(left))
         self._finish_output(output, record)
         record["states"] = states.rows
         if states.cut:

@@ -56,7 +56,8 @@ class Observation:
     events_cut: bool = False
     cpu_s: float = 0.0
     wall_s: float = 0.0
-    flags: tuple[str, ...] = field(default=())  # tampering noticed, e.g. "settrace_removed"
+    flags: tuple[str, ...] = field(default=())  # what was noticed: names of `execution.records.FLAGS`
+    random_state: str | None = None  # of the shared random generator after the run, where the program used it
 
 
 class SandboxError(RuntimeError):
@@ -81,7 +82,7 @@ class Sandbox(ABC):
     def run_together(self, jobs: Sequence[Job]) -> list[Observation]:
         """Run trusted-alike jobs (same source, other inputs) in one process, each in a fresh namespace.
 
-        An anomaly (anything but OK or EXCEPTION, or tampering flagged) is re-run alone with `run`.
+        An anomaly (anything but OK or EXCEPTION, or anything flagged) is re-run alone as with `run`.
         """
 
     @abstractmethod

@@ -68,7 +68,7 @@ class Zygote:
                 raise SandboxError(f"{start.command[0]} does not start: {error}; {start.advice}") from None
         configuration = {"seccomp_required": start.seccomp_required, "record_bytes": limits.record_bytes}
         try:
-            self._send(json.dumps(configuration).encode(), 0)
+            self._send(json.dumps(configuration).encode())
             ready = self._receive(time.monotonic() + limits.startup_s, limits)
             json.loads(ready.record)["hash"]
         except (ZygoteLost, ValueError, KeyError, TypeError) as error:
@@ -93,23 +93,23 @@ class Zygote:
 
     def exchange(self, request: bytes, limits: Limits) -> Answer:
         """Have one request run. Raises ZygoteLost, after which this object is of no more use."""
-        self._send(request, round(limits.wall_s * 1000))
+        self._send(request, round(limits.cpu_s * 1000), round(limits.wall_s * 1000))
         return self._receive(time.monotonic() + limits.wall_s + GRACE_S, limits)
 
-    def _send(self, data: bytes, wall_ms: int) -> None:
+    def _send(self, data: bytes, cpu_ms: int = 0, wall_ms: int = 0) -> None:
         try:
             self._socket.settimeout(GRACE_S)
-            self._socket.sendall(REQUEST.pack(len(data), wall_ms) + data)
+            self._socket.sendall(REQUEST.pack(len(data), cpu_ms, wall_ms) + data)
         except OSError as error:
             raise ZygoteLost(f"it does not listen: {error}") from None
 
     def _receive(self, deadline: float, limits: Limits) -> Answer:
         header = self._read(ANSWER.size, deadline)
-        status, cpu_us, wall_us, timed_out, num_printed, size = ANSWER.unpack(header)
-        if size > limits.record_bytes or timed_out > 1:
+        status, cpu_us, wall_us, ended_by, num_printed, size = ANSWER.unpack(header)
+        if size > limits.record_bytes or ended_by > 2:
             raise ZygoteLost("its answer is malformed")
         record = self._read(size, deadline)
-        return Answer(status, cpu_us / 1e6, wall_us / 1e6, bool(timed_out), num_printed, record)
+        return Answer(status, cpu_us / 1e6, wall_us / 1e6, ended_by, num_printed, record)
 
     def _read(self, size: int, deadline: float) -> bytes:
         parts = bytearray()
