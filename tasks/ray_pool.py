@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -29,13 +30,13 @@ def ray_cluster(settings: Settings) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     if settings.ray_address:
-        ray.init(address=settings.ray_address, log_to_driver=False, logging_level="warning")
+        ray.init(address=settings.ray_address, log_to_driver=False, logging_level=logging.ERROR)
     else:
         ray.init(
             num_cpus=settings.workers,
             include_dashboard=False,
             log_to_driver=False,
-            logging_level="warning",
+            logging_level=logging.ERROR,
             object_store_memory=OBJECT_STORE_BYTES,
         )
     try:

@@ -46,9 +46,7 @@ def _as_dict(placed: Instrumented, seen: Observation, traced: Observation | None
     }
 
 
-def _print(
-    placed: Instrumented, seen: Observation, traced: Observation | None, sandbox: Sandbox, out: Console
-) -> None:
+def _print(placed: Instrumented, seen: Observation, traced: Observation | None, sandbox: Sandbox, out: Console) -> None:
     from rich.syntax import Syntax
 
     out.print(Syntax(placed.source, "python", line_numbers=True, background_color="default"))
