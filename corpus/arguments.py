@@ -15,9 +15,9 @@ MAX_TRIES = 200
 
 
 def argument_lists(
-    rng: random.Random, parameters: Mapping[str, Shape], count: int, letters_only: bool = False
+    rng: random.Random, parameters: Mapping[str, Shape], count: int, is_tiny: bool = False
 ) -> list[str] | None:
-    """`count` different argument lists `x=3, y=6`, or None where they are not found.
+    """`count` different argument lists, `'ab', 6` (tiny: `x=3, y=6`), or None where they are not found.
 
     Numbers are drawn from `count` bands of their range, in a different order for each parameter, so that conditions
     on them come out differently.
@@ -27,10 +27,10 @@ def argument_lists(
         bands = {name: rng.sample(range(count), count) for name in parameters}
         for turn in range(count):
             values = {
-                name: _value(rng, shape, bands[name][turn] / count, 1 / count, letters_only)
+                name: _value(rng, shape, bands[name][turn] / count, 1 / count, is_tiny)
                 for name, shape in parameters.items()
             }
-            given = ", ".join(f"{name}={value!r}" for name, value in values.items())
+            given = ", ".join(f"{name}={value!r}" if is_tiny else repr(value) for name, value in values.items())
             if given not in found and len(found) < count:
                 found.append(given)
         if len(found) == count:
@@ -38,7 +38,7 @@ def argument_lists(
     return None
 
 
-def _value(rng: random.Random, shape: Shape, start: float, share: float, letters_only: bool) -> object:
+def _value(rng: random.Random, shape: Shape, start: float, share: float, is_tiny: bool) -> object:
     """A value of the shape; numbers and lengths come from the part of the range that begins at `start`."""
     match shape.kind:
         case "int":
@@ -50,7 +50,7 @@ def _value(rng: random.Random, shape: Shape, start: float, share: float, letters
             return rng.random() < 0.5
     length = rng.randint(shape.shortest, shape.longest)
     match shape.kind:
-        case "str" if letters_only:
+        case "str" if is_tiny:
             return "".join(rng.choice(LETTERS[:4]) for _ in range(length))
         case "str":
             return _phrase(rng, shape)

@@ -47,3 +47,4 @@ class Sketch:
     type_name: str
     member: str
     structures: tuple[str, ...]
+    entry_point: str = "f"

@@ -40,6 +40,18 @@ class Shape:
     def sized(self, shortest: int, longest: int) -> Shape:
         return replace(self, shortest=max(0, shortest), longest=max(0, longest))
 
+    def minus(self, other: Shape) -> tuple[int, ...]:
+        """By how much each bound differs."""
+        return tuple(one - two for one, two in zip(self._bounds, other._bounds, strict=True))
+
+    def plus(self, growth: tuple[int, ...], times: int) -> Shape:
+        """Each bound moved by `times` its growth."""
+        return Shape(self.kind, *(bound + times * step for bound, step in zip(self._bounds, growth, strict=True)))
+
+    @property
+    def _bounds(self) -> tuple[int, ...]:
+        return self.low, self.high, self.shortest, self.longest, self.item
+
     @property
     def element(self) -> Shape:
         """The shape of what iteration gives."""

@@ -114,14 +114,20 @@ def follow(statements: Sequence[Statement], env: Env, limits: Limits) -> None:
 
 
 def _around(loop: Loop, env: Env, limits: Limits) -> None:
-    before = dict(env)
-    for _ in range(loop.most):
+    """What holds after 0 to `most` rounds. Steady growth (the same in two rounds) is carried on to the last round."""
+    growth: dict[str, tuple[int, ...]] = {}
+    for done in range(loop.most):
         known = dict(env)
         inside = {**env, **loop.binds(env)}
         follow(loop.body, inside, limits)
         # What the body alone binds is unknown after zero rounds.
-        _join(env, [known, {name: inside[name] for name in before}])
+        _join(env, [known, {name: inside[name] for name in known if name in inside}])
         if env == known:
+            return
+        last, growth = growth, {name: shape.minus(known[name]) for name, shape in env.items()}
+        if growth == last:
+            left = loop.most - done - 1
+            env.update({name: limits.check(shape.plus(growth[name], left)) for name, shape in env.items()})
             return
 
 

@@ -10,13 +10,17 @@ import random
 from collections.abc import Callable
 
 from corpus.arguments import argument_lists
+from corpus.general import General
 from corpus.ladder import LADDER, Sketch
+from corpus.member_table import SEEDS
+from corpus.normal_form import normal_source
 from corpus.shapes import Unsafe
 from corpus.tiny import Tiny
 from execution.program import Program, content_id
 
 SYNTHESIS_VERSION = "1"
-MAX_DRAWS = 400
+MAX_DRAWS = 2000
+DRAWS_PER_SEED = 50  # of (type, member) before the next one takes its turn
 
 
 class SynthesisError(ValueError):
@@ -24,18 +28,26 @@ class SynthesisError(ValueError):
 
 
 Draw = Callable[[random.Random, int, int], Sketch]
+"""(random numbers, level, turn) -> a function; Unsafe where nothing fit to run came out."""
 
 
-def _draw_tiny(rng: random.Random, level: int, index: int) -> Sketch:
+def _draw_tiny(rng: random.Random, level: int, turn: int) -> Sketch:
     return Tiny(rng, level).sketch()
 
 
-PROFILES: dict[str, Draw] = {"tiny": _draw_tiny}
+def _draw_general(rng: random.Random, level: int, turn: int) -> Sketch:
+    """Seeds take turns, as in ExecVerify, in an order of each level's own."""
+    order = random.Random(level).sample(SEEDS, len(SEEDS))
+    return General(rng, level, order[turn % len(order)]).sketch()
+
+
+PROFILES: dict[str, Draw] = {"general": _draw_general, "tiny": _draw_tiny}
 
 
 def synthesise(level: int, seed: int, count: int, inputs_per_program: int, profile: str) -> list[Program]:
     """`count` different sources with `inputs_per_program` calls each: one Program per call, source by source.
 
+    Different means: not the same after renaming of names.
     The same arguments give the same programs on any machine; a larger `count` only adds programs at the end.
     Raises SynthesisError for an unknown level or profile, or where so many different programs are not found.
     """
@@ -54,19 +66,20 @@ def synthesise(level: int, seed: int, count: int, inputs_per_program: int, profi
 
 def _one(level: int, seed: int, index: int, num_inputs: int, profile: str, seen: set[str]) -> list[Program]:
     rng = random.Random(content_id("synthesis", SYNTHESIS_VERSION, profile, level, seed, index))
-    for _ in range(MAX_DRAWS):
+    for draw in range(MAX_DRAWS):
         try:
-            sketch = PROFILES[profile](rng, level, index)
+            sketch = PROFILES[profile](rng, level, index + draw // DRAWS_PER_SEED)
         except Unsafe:
             continue
-        if sketch.source in seen:
+        normal = normal_source(sketch.source)
+        if normal in seen:
             continue
-        arguments = argument_lists(rng, sketch.parameters, num_inputs, letters_only=profile == "tiny")
+        arguments = argument_lists(rng, sketch.parameters, num_inputs, is_tiny=profile == "tiny")
         if arguments is None:
             continue
-        seen.add(sketch.source)
+        seen.add(normal)
         origin = _origin(level, seed, index, sketch)
-        return [Program(sketch.source, f"f({given})", origin, level) for given in arguments]
+        return [Program(sketch.source, f"{sketch.entry_point}({given})", origin, level) for given in arguments]
     raise SynthesisError(
         f"no new program number {index} of level {level} (profile {profile}, {num_inputs} inputs) in"
         f" {MAX_DRAWS} draws: ask for fewer programs or inputs"

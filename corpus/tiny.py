@@ -9,8 +9,9 @@ from __future__ import annotations
 import random
 import re
 
+from corpus.expressions import binary, constant, name
 from corpus.ladder import LADDER, Sketch, draw_structures
-from corpus.shapes import Shape, Unsafe, arithmetic, hull, number, text
+from corpus.shapes import Shape, Unsafe, hull, number, text
 from corpus.statements import Branch, Env, Expression, Limits, Line, Loop, Statement, assign, follow, written
 
 LIMITS = Limits(number=99, length=8)
@@ -78,7 +79,7 @@ class Tiny:
             for place in range(count):
                 self.latest = rng.choice(locals_)
                 self._set(self.latest, self._value(place == marked))
-            self._return(self._name(self.latest) if returns_name else self._value(marked == count))
+            self._return(name(self.latest) if returns_name else self._value(marked == count))
             return
         target = locals_[0]
         if self.level.helper:
@@ -86,7 +87,7 @@ class Tiny:
         else:
             self._add(assign(target, self._value(others and rng.random() < 0.4)))
         self._add(*self._nest(structures, target, 0))
-        self._return(self._name(target) if rng.random() < RETURNED_NAME_SHARE else self._operation(target))
+        self._return(name(target) if rng.random() < RETURNED_NAME_SHARE else self._operation(target))
 
     def _value(self, is_marked: bool) -> Expression:
         """One operation; where the level asks for it nested operations (1) or another member (2 and up)."""
@@ -97,22 +98,18 @@ class Tiny:
     def _names(self) -> list[str]:
         return [name for name, shape in self.env.items() if shape.kind == "int"]
 
-    def _name(self, name: str) -> Expression:
-        return Expression(name, lambda env: env[name])
-
     def _some_name(self) -> Expression:
         """A bound name, the one assigned last more often, so that statements build on one another."""
         if self.latest in self.env and self.rng.random() < 0.5:
-            return self._name(self.latest)
-        return self._name(self.rng.choice(self._names()))
+            return name(self.latest)
+        return name(self.rng.choice(self._names()))
 
     def _constant(self, low: int = 1, high: int = 9) -> Expression:
-        value = self.rng.randint(low, high)
-        return Expression(str(value), lambda env: number(value, value))
+        return constant(self.rng.randint(low, high))
 
     def _operation(self, left_name: str | None = None) -> Expression:
         rng = self.rng
-        left = self._name(left_name) if left_name else self._some_name()
+        left = name(left_name) if left_name else self._some_name()
         operator = rng.choice(OPERATORS)
         right: Expression
         if operator in ("//", "%"):
@@ -124,7 +121,7 @@ class Tiny:
             if right.text == left.text and operator != "+":
                 right = self._constant()
         self.member = self.member or operator
-        return _binary(operator, left, right)
+        return binary(operator, left, right)
 
     def _nested(self) -> Expression:
         """An operator inside the same operator's operand (level 1: nested calls of the tested member)."""
@@ -139,7 +136,7 @@ class Tiny:
         elif operator == "//" or right.text in inner.text.split(" "):
             right = self._constant(2, 5)
         self.member = operator
-        return _binary(operator, inner, right)
+        return binary(operator, inner, right)
 
     def _member(self) -> Expression:
         rng = self.rng
@@ -148,7 +145,7 @@ class Tiny:
             right = self._constant()
         self.member = rng.choice(("min", "max", "abs"))
         if self.member == "abs":
-            difference = _binary("-", left, right)
+            difference = binary("-", left, right)
             return Expression(f"abs({difference.text})", lambda env: _absolute(difference.shape(env)))
         pick = min if self.member == "min" else max
 
@@ -175,10 +172,10 @@ class Tiny:
         counters = [name for name in self._names() if name in COUNTERS]
         if rng.random() < 0.5:
             operator = rng.choice(("+", "+", "-"))
-            right = self._name(rng.choice(counters)) if counters and rng.random() < 0.6 else self._constant()
+            right = name(rng.choice(counters)) if counters and rng.random() < 0.6 else self._constant()
             if not counters and rng.random() < 0.4:
                 right = self._some_name()
-            value = _binary(operator, self._name(target), right)
+            value = binary(operator, name(target), right)
             return Line(f"{target} {operator}= {right.text}", assign(target, value).effect)
         return assign(target, self._operation(target))
 
@@ -264,7 +261,7 @@ class Tiny:
     def _call(self) -> Expression:
         """A call of the helper with names or constants that are small enough for it."""
         names = [name for name in self._names() if self.env[name].low >= 0 and self.env[name].high <= 9]
-        arguments = [self._name(self.rng.choice(names or ["x"])) for _ in self.helper_parameters]
+        arguments = [name(self.rng.choice(names or ["x"])) for _ in self.helper_parameters]
         if len(arguments) == 2 and arguments[0].text == arguments[1].text:
             arguments[1] = self._constant()
 
@@ -337,14 +334,6 @@ class Tiny:
             raise Unsafe("a value is never read")
         LIMITS.check(value.shape(self.env))
         self.body.append(Line(f"return {value.text}"))
-
-
-def _binary(operator: str, left: Expression, right: Expression) -> Expression:
-    return Expression(
-        f"{left.operand} {operator} {right.operand}",
-        lambda env: arithmetic(operator, left.shape(env), right.shape(env)),
-        is_atom=False,
-    )
 
 
 def _absolute(shape: Shape) -> Shape:
