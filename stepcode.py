@@ -80,7 +80,7 @@ def train(
     changes: SetOption = None,
 ) -> None:
     """Run the flow train-bilevel here and now, and show how it ended."""
-    given = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
+    given: dict[str, Any] = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
     with running_flow(given):
         from flows.train_bilevel import train_bilevel
         from tasks.outcome import print_outcome
@@ -96,7 +96,7 @@ def refresh(
     changes: SetOption = None,
 ) -> None:
     """Run the flow refresh-data here and now: collect, trace, validate, publish."""
-    given = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
+    given: dict[str, Any] = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
     with running_flow(given):
         from flows.refresh_data import refresh_data
 

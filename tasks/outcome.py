@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class RunOutcome:
 
 
 def compare(
-    before: list[Row], after: list[Row], summaries_before: list[Summary], summaries_after: list[Summary]
+    before: Sequence[Row], after: Sequence[Row], summaries_before: list[Summary], summaries_after: list[Summary]
 ) -> tuple[Comparison, ...]:
     """Tasks that both models were asked, with the paired difference of right final answers, after − before."""
     first = {(summary.benchmark, summary.task): summary for summary in summaries_before}
@@ -74,7 +74,7 @@ def compare(
     return tuple(comparisons)
 
 
-def _change(before: list[Row], after: list[Row], key: tuple[str, str]) -> Interval | None:
+def _change(before: Sequence[Row], after: Sequence[Row], key: tuple[str, str]) -> Interval | None:
     old, new = (
         {row["item_id"]: row for row in rows if (row["benchmark"], row["task"]) == key and row["judged"]}
         for rows in (before, after)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,7 @@ def _score(one: Comparison) -> dict[str, Any]:
     }
 
 
-def choose_examples(rows: list[Row]) -> list[Row]:
+def choose_examples(rows: Sequence[Row]) -> list[Row]:
     """Three held-out answers that show how the model reasons: one wholly right, one wrong, and one right by wrong
     steps where there is one; of each kind the first with the most states."""
     asked = [row for row in rows if row["task"] == "output" and row["judged"] and row["num_states"]]

@@ -33,7 +33,8 @@ def step(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R
     """A Prefect task of that name. What was done before is found by `run_step`, so Prefect caches nothing."""
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
-        return task(function, name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+        as_task = task(name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+        return as_task(function)
 
     return wrap
 
@@ -99,7 +100,9 @@ def run_step(
     started_at = datetime.now(UTC)
     folder = workspace.work_folder(job, step_id)
     made = work(folder)
-    outputs = [(role, name, kind, _put(workspace, content), {}) for role, (kind, name, content) in made.files.items()]
+    outputs: list[tuple[str, str, str, Artifact, dict[str, Any]]] = [
+        (role, name, kind, _put(workspace, content), {}) for role, (kind, name, content) in made.files.items()
+    ]
     record = workspace.lineage.record_run(
         job,
         step_id,

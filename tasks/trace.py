@@ -51,7 +51,8 @@ class Tracer:
 
     def __init__(self, backend: str, hash_seeds: Sequence[int], max_states: int) -> None:
         self.max_states = max_states
-        self.sandboxes = tuple(open_sandbox(backend, hash_seed=seed) for seed in hash_seeds)
+        first, second = hash_seeds
+        self.sandboxes = (open_sandbox(backend, hash_seed=first), open_sandbox(backend, hash_seed=second))
 
     def do(self, sources: list[list[tuple[Program, str | None]]]) -> dict[str, list[dict[str, Any]]]:
         """Rows of TRACE_SCHEMA and of SET_ASIDE_SCHEMA for programs that come grouped by source."""
