@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from corpus.reduction import MAX_VALUE_CHARS, Reducer, Returned, is_value
 from corpus.walk import Done, Entered, Lines, Shown, Walk
 from execution.changes import MUTATING_METHODS, changes, root_name, target_changes
-from execution.scopes import Scope
+from execution.scopes import Scope, own_nodes
 from execution.values import equal_literals, parse_literal
 
 _LOOPS = ast.For | ast.AsyncFor | ast.While
@@ -35,7 +35,7 @@ class Narrator:
 
     def __init__(self, walk: Walk, full: bool) -> None:
         self.full = full
-        self.module_names = walk.module_names
+        self.module_names = _literals(_constants(walk))
         self.rebound = frozenset(_bound_names(walk.tree))
         self.single = _single_names(walk.lines)
 
@@ -76,6 +76,9 @@ class Narrator:
     # Kinds of statement
 
     def _condition(self, done: Done, test: ast.expr) -> list[str]:
+        leaves = None if self.full else self._leaves(done, test)
+        if leaves is not None and leaves[1] == done.verdict:
+            return leaves[0]
         stages, value = self._stages(done, test)
         if value is not None and bool(value[0]) != done.verdict:
             stages = stages[:1]
@@ -85,6 +88,26 @@ class Narrator:
             shown = "`, `".join(dict.fromkeys([ast.unparse(test), *stages]))
             return [f"`{shown}` is {'true' if done.verdict else 'false'}."]
         return ["; ".join(stages) + f" {done.verdict}"]
+
+    def _leaves(self, done: Done, test: ast.expr) -> tuple[list[str], bool] | None:
+        """The conditions joined by `and` and `or` one by one, as far as they are evaluated, and the verdict."""
+        if not isinstance(test, ast.BoolOp):
+            stages, value = self._stages(done, test)
+            if value is None:
+                return None
+            shown = [text for text in stages if text not in {"True", "False"}] or stages
+            return ["; ".join(shown) + f" {bool(value[0])}"], bool(value[0])
+        texts: list[str] = []
+        verdict = False
+        for part in test.values:
+            leaf = self._leaves(done, part)
+            if leaf is None:
+                return None
+            texts += leaf[0]
+            verdict = leaf[1]
+            if verdict == isinstance(test.op, ast.Or):
+                break
+        return texts, verdict
 
     def _iteration(self, done: Done, target: ast.expr) -> list[str]:
         if not done.verdict:
@@ -161,7 +184,9 @@ class Narrator:
             for call in done.calls
             if call.value is not None and _literals({"": call.value})
         ]
-        known = {**_literals(self.module_names), **_literals(done.before)}
+        known = {**self.module_names, **_literals(done.before)}
+        for name in _moving(expression, self.rebound):
+            known.pop(name, None)
         try:
             nodes = Reducer(known, returned, self.rebound).stages(expression)
             texts = [ast.unparse(node) for node in nodes]
@@ -191,6 +216,33 @@ def _literals(shown: Mapping[str, Shown | None]) -> dict[str, object]:
         except ValueError:
             continue
     return found
+
+
+def _constants(walk: Walk) -> dict[str, Shown]:
+    """Module names that are bound once, to a value that never changes: what a function may take for known."""
+    bound: list[str] = []
+    for node in ast.walk(walk.tree):
+        if isinstance(node, ast.Global):
+            bound += [*node.names, *node.names]
+    for node in own_nodes(walk.tree.body):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.append(node.id)
+    return {
+        name: shown
+        for name, shown in walk.module_names.items()
+        if bound.count(name) == 1 and shown[0] in {"int", "float", "str", "bool", "NoneType"}
+    }
+
+
+def _moving(expression: ast.expr, own: frozenset[str]) -> set[str]:
+    """Names that the expression itself may change and reads more than once: their value is not one value."""
+    loads = [node.id for node in ast.walk(expression) if isinstance(node, ast.Name)]
+    changed = {change.name for change in changes([expression], Scope(ast.Module([], []), None))}
+    for node in ast.walk(expression):
+        if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id not in own):
+            parts = [*node.args, *(keyword.value for keyword in node.keywords)]
+            changed |= {part.id for part in parts if isinstance(part, ast.Name)}
+    return {name for name in changed if loads.count(name) > 1}
 
 
 def _is_short(text: str) -> bool:

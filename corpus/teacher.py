@@ -77,7 +77,9 @@ def _steps(trace: Trace, full: bool) -> tuple[list[tuple[list[str], State]], lis
             entry = True
             continue
         pieces += narrator.done(item)
-        for state in item.states:
+        for place, state in enumerate(item.states):
+            if place and full:
+                pieces.append(f"{state.name} is shown as well.")
             steps.append((pieces, state))
             pieces = []
     return steps, _ending(pieces, trace, full)

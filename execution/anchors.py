@@ -98,14 +98,13 @@ def place(tree: ast.Module) -> tuple[list[Placement], list[tuple[int, str]]]:
     """The anchors of all scopes by rule, and what is left out: (original line, reason)."""
     placements: list[Placement] = []
     left_out: list[tuple[int, str]] = []
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-    names |= {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
+    names, never_certain = _names(tree)
     return_name = next(name for name in _return_names() if name not in names)
     stack: list[tuple[ast.Module | FunctionNode, Scope | None, bool]] = [(tree, None, False)]
     while stack:
         node, outer, is_method = stack.pop()
         scope = open_scope(node, outer, is_method)
-        flow = Flow(scope, return_name)
+        flow = Flow(scope, return_name, never_certain)
         flow.run()
         left_out += flow.left_out
         reason = _not_here(scope)
@@ -115,6 +114,24 @@ def place(tree: ast.Module) -> tuple[list[Placement], list[tuple[int, str]]]:
             left_out.append((getattr(node, "lineno", 0), reason))
         stack += [(inner, scope, method) for inner, method in flow.nested]
     return placements, left_out
+
+
+def _names(tree: ast.Module) -> tuple[set[str], frozenset[str]]:
+    """All names of the program, and those that another scope may delete."""
+    names: set[str] = set()
+    declared: set[str] = set()
+    deleted: set[str] = set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=context):
+                names.add(name)
+                if isinstance(context, ast.Del):
+                    deleted.add(name)
+            case ast.arg(arg=name):
+                names.add(name)
+            case ast.Global(names=given) | ast.Nonlocal(names=given):
+                declared.update(given)
+    return names, frozenset(declared & deleted)
 
 
 def _return_names() -> Iterator[str]:

@@ -299,9 +299,7 @@ class Flow:
             if case.guard is not None:
                 entry = self._evaluate(case.guard, entry)
             ends.append(self.block(case.body, entry))
-            irrefutable |= (
-                case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
-            )
+            irrefutable |= case.guard is None and isinstance(case.pattern, ast.MatchAs) and case.pattern.pattern is None
         return join(ends if irrefutable else [*ends, state])
 
     # Placing
@@ -328,9 +326,7 @@ class Flow:
                 reason = f"{name}: {state[name] or _of_attributes(name, self.scope)}"
             else:
                 shown.append(name)
-                self.placements.append(
-                    Placement(statement, where, name, kind or change.kind, line or statement.lineno)
-                )
+                self.placements.append(Placement(statement, where, name, kind or change.kind, line or statement.lineno))
                 continue
             self._leave(statement, reason)
 

@@ -137,7 +137,7 @@ class Layout:
         return index > 0 and self._gap(block[index - 1], block[index]) is not None
 
     def _is_inline(self, statement: ast.stmt) -> bool:
-        return bool(self.prefix(self.start(statement)).strip(" \t\f\ufeff"))
+        return bool(self.prefix(self.start(statement)).strip(" \t\f"))
 
     def _unrolled(self, statement: ast.stmt, ahead: tuple[str | Placement, ...], breaks: str) -> _Edit:
         """Move the body of a one-line suite to a line of its own."""
@@ -157,7 +157,7 @@ class Layout:
         indents: list[str] = []
         for index, statement in enumerate(block):
             own = not self._follows(block, index)
-            indents.append(self.prefix(self.start(statement)).lstrip("\ufeff") if own else indents[-1])
+            indents.append(self.prefix(self.start(statement)) if own else indents[-1])
         return indents
 
     def _header_indent(self, owner: ast.AST) -> str:
@@ -168,7 +168,7 @@ class Layout:
             text = self.source[self.starts[line] : self.ends[line]]
             return text[: len(text) - len(text.lstrip(" \t\f"))]
         assert isinstance(owner, ast.stmt | ast.ExceptHandler)
-        return self.prefix(self.offset(owner.lineno, owner.col_offset)).lstrip("\ufeff")
+        return self.prefix(self.offset(owner.lineno, owner.col_offset))
 
     # Applying
 

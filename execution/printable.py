@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from execution.scopes import FUNCTION, HASHED, INSTANCE, ITERATOR, VARYING, Scope, words
+from execution.scopes import BUILTIN_METHODS, FUNCTION, HASHED, INSTANCE, ITERATOR, VARYING, Scope, words
 
 # A name certainly bound at a point of the program -> why its value is not shown, "" where it may be.
 State = dict[str, str]
@@ -34,12 +34,6 @@ _SET_METHODS = words("union intersection difference symmetric_difference")
 _PASSING_METHODS = words("copy pop popitem get setdefault keys values items")
 # These take the elements out of their argument: an iterator or a set becomes a plain sequence.
 _COLLECTING_CALLS = words("list tuple sorted dict collections.deque collections.OrderedDict copy.copy copy.deepcopy")
-_METHODS = frozenset(
-    name
-    for kind in (str, bytes, bytearray, list, tuple, dict, set, frozenset, int, float)
-    for name in dir(kind)
-    if not name.startswith("_") and callable(getattr(kind, name))
-)
 _BUILTIN_FUNCTIONS = frozenset(name for name in dir(builtins) if callable(getattr(builtins, name)))
 
 
@@ -143,7 +137,7 @@ def _of_name(name: str, state: State, scope: Scope) -> str:
 
 
 def _of_attribute(expression: ast.Attribute, scope: Scope) -> str:
-    if expression.attr in _METHODS:
+    if expression.attr in BUILTIN_METHODS:
         return FUNCTION
     return ITERATOR if scope.dotted(expression) in _STREAMS else ""
 

@@ -23,8 +23,15 @@ def words(text: str) -> frozenset[str]:
 
 
 LOOK_AT_FRAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"})
+# Public methods of the built-in types: `xs.append` does not make xs an object of the program.
+BUILTIN_METHODS = frozenset(
+    name
+    for kind in (str, bytes, bytearray, list, tuple, dict, set, frozenset, int, float)
+    for name in dir(kind)
+    if not name.startswith("_") and callable(getattr(kind, name))
+)
 # Attributes that plain values have: reading one does not make a name an object of a class.
-PLAIN_ATTRIBUTES = words(
+PLAIN_ATTRIBUTES = BUILTIN_METHODS | words(
     "real imag numerator denominator year month day hour minute second microsecond days seconds start stop step"
     " maxlen shape size"
 )
@@ -152,7 +159,7 @@ def _note(scope: Scope, node: ast.AST, called: set[int], comprehended: set[int])
             called.add(id(function))
         case ast.Attribute(value=ast.Name(id=name), attr=attribute):
             scope.looks_at_frames |= attribute in LOOK_AT_FRAMES
-            if attribute not in PLAIN_ATTRIBUTES and id(node) not in called:
+            if id(node) not in called and attribute not in PLAIN_ATTRIBUTES:
                 scope.with_attributes.add(name)
         case ast.comprehension(target=target):
             comprehended.update(id(part) for part in ast.walk(target))
