@@ -1,7 +1,4 @@
-"""Anchors stand where the rules say: exact instrumented source per construct.
-
-Most cases give the instrumented source alone: the original is the same text without its anchors.
-"""
+"""Anchors stand where the rules say: exact instrumented source; the original is that text without its anchors."""
 
 from __future__ import annotations
 
