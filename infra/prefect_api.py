@@ -1,4 +1,4 @@
-"""What is asked of a Prefect server over its REST API: whether it answers, its workers, a work queue."""
+"""What is asked of a Prefect server over its REST API: whether it answers, and whether a worker is there."""
 
 from __future__ import annotations
 
@@ -39,9 +39,3 @@ def worker_online(api: str, pool: str) -> bool:
     except (OSError, http.client.HTTPException):
         return False
     return status == 200 and any(worker["status"] == "ONLINE" for worker in workers)
-
-
-def ensure_queue(api: str, pool: str, queue: str, limit: int) -> bool:
-    """Make a queue that lets `limit` runs at a time through, unless it is there; whether it is there now."""
-    status, _ = call(f"{api}/work_pools/{pool}/queues", {"name": queue, "concurrency_limit": limit})
-    return status in (201, 409)

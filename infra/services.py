@@ -7,7 +7,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ POOL = "local"
 QUEUE = "pipeline"
 SERVER_START_S = 180.0
 WORKER_START_S = 120.0
-DEPLOY_S = 300.0
+PREFECT_COMMAND_S = 300.0
 STOP_GRACE_S = 20.0
 
 
@@ -64,9 +64,7 @@ def up(settings: Settings, project: Path = PROJECT) -> None:
         (home / "reports").mkdir(parents=True, exist_ok=True)
         try:
             print("starting the Prefect server", flush=True)
-            server = start(
-                "server", *_prefect("server", "start", "--host", HOST, "--port", str(settings.prefect_port))
-            )
+            server = start("server", *_prefect("server", "start", "--host", HOST, "--port", str(settings.prefect_port)))
             background.wait_until(lambda: prefect_api.answers(f"{api}/health"), server, SERVER_START_S)
             reports = start("reports", *_file_server(settings.reports_port, home / "reports"))
             background.wait_until(lambda: prefect_api.answers(_reports_url(settings)), reports, WORKER_START_S)
@@ -79,8 +77,6 @@ def up(settings: Settings, project: Path = PROJECT) -> None:
             background.wait_until(lambda: prefect_api.worker_online(api, POOL), worker, WORKER_START_S)
         except BackgroundError as error:
             raise ServiceError(str(error)) from error
-        if not prefect_api.ensure_queue(api, POOL, QUEUE, limit=1):
-            raise ServiceError(f"the Prefect server did not make the work queue {QUEUE!r}; see {home / 'logs'}")
         names = _deploy(project, environment | _as_variables(settings))
         undo.pop_all()
     print(f"deployed {', '.join(names)}")
@@ -146,9 +142,7 @@ def _only_one(home: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ServiceError(
-                f"another `stepcode up` or `stepcode down` is at work in {home}: wait for it"
-            ) from None
+            raise ServiceError(f"another `stepcode up` or `stepcode down` is at work in {home}: wait for it") from None
         yield
 
 
@@ -188,9 +182,7 @@ def _as_variables(settings: Settings) -> dict[str, str]:
         if isinstance(value, Path):
             value = value.resolve()
         if value is not None:
-            found[f"STEPCODE_{name.upper()}"] = (
-                value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-            )
+            found[f"STEPCODE_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
     return found
 
 
@@ -204,26 +196,29 @@ def _prefect_yaml(project: Path) -> dict[str, Any]:
 
 
 def _deploy(project: Path, environment: Mapping[str, str]) -> list[str]:
-    """Deploy everything in prefect.yaml; the names, as `flow/deployment`."""
-    command = [sys.executable, *_prefect("deploy", "--all")]
+    """Deploy everything in prefect.yaml, and set the limit of its queue; the names, as `flow/deployment`."""
+    _run_prefect(("deploy", "--all"), project, environment)
+    _run_prefect(("work-queue", "set-concurrency-limit", QUEUE, "1", "--pool", POOL), project, environment)
+    return [f"{_flow_name(one['entrypoint'])}/{one['name']}" for one in _prefect_yaml(project)["deployments"]]
+
+
+def _run_prefect(arguments: Sequence[str], project: Path, environment: Mapping[str, str]) -> None:
+    shown = f"`prefect {' '.join(arguments)}`"
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, *_prefect(*arguments)],
             cwd=project,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=DEPLOY_S,
+            timeout=PREFECT_COMMAND_S,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ServiceError(f"`prefect deploy --all` took more than {DEPLOY_S:.0f} s") from error
+        raise ServiceError(f"{shown} took more than {PREFECT_COMMAND_S:.0f} s") from error
     if done.returncode:
-        raise ServiceError(
-            f"`prefect deploy --all` failed ({done.returncode}):\n{(done.stdout + done.stderr)[-3000:]}"
-        )
-    return [f"{_flow_name(one['entrypoint'])}/{one['name']}" for one in _prefect_yaml(project)["deployments"]]
+        raise ServiceError(f"{shown} failed ({done.returncode}):\n{(done.stdout + done.stderr)[-3000:]}")
 
 
 def _flow_name(entrypoint: str) -> str:
