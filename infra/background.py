@@ -39,7 +39,8 @@ class Background:
         """The very process that was recorded, or None where it has ended (another may have its number by now)."""
         try:
             process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE or tuple(process.cmdline()) != self.command:
+            # A program that is just being executed has no command line yet.
+            if process.status() == psutil.STATUS_ZOMBIE or tuple(process.cmdline()) not in ((), self.command):
                 return None
             return process if abs(process.create_time() - self.started) < CLOCK_TOLERANCE_S else None
         except psutil.NoSuchProcess:

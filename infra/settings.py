@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from pydantic import Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -34,7 +35,9 @@ class Settings(BaseSettings):
         "bubblewrap", description="Sandbox backend: bubblewrap, or local (no isolation: trusted programs only)."
     )
     workers: int = Field(
-        default_factory=lambda: max(1, os.cpu_count() or 1), ge=1, description="Sandboxed workers on local Ray."
+        default_factory=lambda: max(1, os.cpu_count() or 1),
+        ge=1,
+        description="Sandboxed workers on local Ray; default: one per core.",
     )
     ray_address: str = Field("", description="Address of a Ray cluster; empty: a local one for the run.")
     prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server of `stepcode up`.")
@@ -65,3 +68,21 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [f"STEPCODE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]
         raise SettingsError("; ".join(lines)) from error
+
+
+def settings_table() -> str:
+    """Every setting as a Markdown table, for docs/settings.md: print it with `python -m infra.settings`."""
+    rows = [
+        f"| `STEPCODE_{name.upper()}` | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | what it is |", "|---|---|---|", *rows])
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    return "" if field.default_factory is not None or value in (None, "") else f"`{value}`"
+
+
+if __name__ == "__main__":
+    print(settings_table())
