@@ -140,9 +140,11 @@ def test_labels_agree_with_revals_truth_but_for_its_flattened_frames(benchmarks:
         if program.test is not None:
             continue
         tree = ast.parse(program.source)
-        for pair in program.pairs:
-            job = Job(program.source, f"{program.entry_point}{pair.input.strip()[:-2]})", events=True)
-            seen = sandbox.run(job)
+        jobs = [
+            Job(program.source, f"{program.entry_point}{pair.input.strip()[:-2]})", events=True)
+            for pair in program.pairs
+        ]
+        for pair, seen in zip(program.pairs, sandbox.run_together(jobs), strict=True):
             if seen.events_cut:
                 continue
             visits = line_visits(seen.events, tree)

@@ -112,6 +112,6 @@ def test_any_text_parses_with_ordered_spans_and_named_faults(text: str, task: st
 
 @pytest.mark.parametrize("piece", ["<print>", "</print>", "<print>x</print>", "<answer>1</answer>", "<", "<<print>"])
 def test_time_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
-    """200,000 repetitions parse at all: a quadratic parser would need hours."""
-    response = parse_response(piece * 200_000, "output")
+    """30,000 repetitions parse in a moment: a quadratic parser would need minutes."""
+    response = parse_response(piece * 30_000, "output")
     assert response.answer is None or response.answer == "1"

@@ -8,7 +8,8 @@ from evaluation.inputs import InputError, literal_call
 from evaluation.questions import Question
 from evaluation.responses import parse_response
 from evaluation.scoring import REASONS, Scored, score_answer, score_input, score_output, state_matches
-from execution.sandbox import Job, Observation, Sandbox, Verdict
+from execution.limits import Limits
+from execution.sandbox import Job, Observation, Sandbox, Verdict, open_sandbox
 from execution.traces import Trace
 from tests.evaluation.conftest import Tracer
 
@@ -236,10 +237,11 @@ def test_hostile_inputs_are_refused_with_one_kind_of_error(text: str) -> None:
         literal_call("f", text)
 
 
-def test_a_hanging_input_is_wrong_and_not_our_failure(trace_of: Tracer, sandbox: Sandbox) -> None:
+def test_a_hanging_input_is_wrong_and_not_our_failure(trace_of: Tracer) -> None:
     source = "def f(n):\n    start = n\n    while n != 0:\n        n -= 1\n    return start\n"
     trace = trace_of(source, "f(3)")
-    scored = score_input(parse_response("<input>-1</input><answer>3</answer>", "input"), trace, sandbox)
+    with open_sandbox("local", limits=Limits(cpu_s=0.3)) as strict:
+        scored = score_input(parse_response("<input>-1</input><answer>3</answer>", "input"), trace, strict)
     assert (scored.final_correct, scored.reason, scored.judged) == (False, "input_failed", True)
 
 
