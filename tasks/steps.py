@@ -33,7 +33,7 @@ def step(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R
     """A Prefect task of that name. What was done before is found by `run_step`, so Prefect caches nothing."""
 
     def wrap(function: Callable[P, R]) -> Callable[P, R]:
-        as_task = task(name=name, task_run_name=task_run_name, cache_policy=NO_CACHE, persist_result=False)
+        as_task = task(name=name, task_run_name=task_run_name or name, cache_policy=NO_CACHE, persist_result=False)
         return as_task(function)
 
     return wrap

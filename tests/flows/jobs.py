@@ -8,7 +8,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMOKE = Path(__file__).parent / "smoke.toml"
 DEADLINE_S = 600.0
