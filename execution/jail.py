@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from execution.limits import Limits
 from execution.residue import SHAREABLE, Residue
 from execution.runner import Forked, Watch
 from execution.seccomp import Filter, supported
@@ -38,6 +39,7 @@ _OUTPUT_FD = 61
 def serve() -> None:
     """Serve requests until the other end is closed."""
     configuration = json.loads(_read_frame())
+    limits = Limits(**configuration["limits"])
     _warm_up()
     watch = Watch()
     residue = Residue()
@@ -54,10 +56,10 @@ def serve() -> None:
     _answer(0, 0, 0, 0, 0, json.dumps(ready).encode())
     gc.collect()
     gc.freeze()
-    forked = Forked(watch, residue, install)
+    forked = Forked(limits, watch, residue, install)
     while True:
         size, cpu_ms, wall_ms = REQUEST.unpack(_read_exactly(REQUEST.size))
-        _serve_one(_read_exactly(size), cpu_ms, wall_ms, forked, prctl, configuration["record_bytes"])
+        _serve_one(_read_exactly(size), cpu_ms, wall_ms, forked, prctl, limits.record_bytes)
 
 
 def _warm_up() -> None:
@@ -94,7 +96,7 @@ def _serve_one(data: bytes, cpu_ms: int, wall_ms: int, forked: Forked, prctl: An
     record_fd = os.memfd_create("record", os.MFD_CLOEXEC)
     output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
     started = _now_us()
-    pid = os.fork()
+    pid = forked.fork()
     if pid == 0:
         try:
             prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -169,25 +169,40 @@ class Filter:
 
     def __init__(self) -> None:
         marker = 0x7EADBEEF  # a process number that no process has: found again to be replaced
-        self._long = assemble()
-        self._short = assemble_for_program(marker)
-        self._marker = struct.pack("=I", marker)
+        self._long = _Ready(assemble())
+        short = assemble_for_program(marker)
+        self._short = _Ready(short)
+        self._pid_offsets = [place for place in range(4, len(short), 8) if short[place : place + 4] == _word(marker)]
         self._prctl = ctypes.CDLL(None, use_errno=True).prctl
         self._prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
         self._getpid = os.getpid
 
     def install_in_zygote(self) -> None:
         """Raises OSError where the kernel refuses."""
+        if self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "the kernel refuses no_new_privs")
         self._install(self._long)
 
     def install_in_program(self) -> None:
         """Raises OSError where the kernel refuses."""
-        self._install(self._short.replace(self._marker, struct.pack("=I", self._getpid())))
+        pid = _word(self._getpid())
+        for place in self._pid_offsets:
+            ctypes.memmove(ctypes.addressof(self._short.code) + place, pid, 4)
+        self._install(self._short)
 
-    def _install(self, code: bytes) -> None:
-        buffer = ctypes.create_string_buffer(code, len(code))
-        program = _Program(len(code) // 8, ctypes.addressof(buffer))
-        if self._prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or self._prctl(
-            _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.addressof(program), 0, 0
-        ):
+    def _install(self, ready: _Ready) -> None:
+        if self._prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ready.address, 0, 0):
             raise OSError(ctypes.get_errno(), "the kernel refuses the seccomp filter")
+
+
+class _Ready:
+    """A filter in memory where the kernel reads it."""
+
+    def __init__(self, code: bytes) -> None:
+        self.code = ctypes.create_string_buffer(code, len(code))
+        self.program = _Program(len(code) // 8, ctypes.addressof(self.code))
+        self.address = ctypes.addressof(self.program)
+
+
+def _word(number: int) -> bytes:
+    return struct.pack("=I", number)

@@ -66,7 +66,7 @@ class Zygote:
                 ours.close()
                 self._errors.close()
                 raise SandboxError(f"{start.command[0]} does not start: {error}; {start.advice}") from None
-        configuration = {"seccomp_required": start.seccomp_required, "record_bytes": limits.record_bytes}
+        configuration = {"seccomp_required": start.seccomp_required, "limits": asdict(limits)}
         try:
             self._send(json.dumps(configuration).encode())
             ready = self._receive(time.monotonic() + limits.startup_s, limits)
@@ -147,8 +147,8 @@ class ZygoteSandbox(Sandbox):
         super().__init__(hash_seed, limits)
         self._lock = threading.Lock()
         self._owner = os.getpid()
-        self._start = self._how_to_start()
-        self._zygote: Zygote | None = Zygote(self._start, limits)
+        self.start = self._how_to_start()
+        self._zygote: Zygote | None = Zygote(self.start, limits)
 
     @abstractmethod
     def _how_to_start(self) -> Start:
@@ -190,7 +190,7 @@ class ZygoteSandbox(Sandbox):
     def _exchange(self, jobs: Sequence[Job]) -> list[Observation]:
         """What was seen of the first jobs (at least one), run in one process."""
         nonce = secrets.token_hex(16)
-        request = {"limits": asdict(self.limits), "nonce": nonce, "jobs": [asdict(job) for job in jobs]}
+        request = {"nonce": nonce, "jobs": [vars(job) for job in jobs]}
         try:
             data = json.dumps(request).encode("ascii")
         except (TypeError, ValueError) as error:
@@ -222,7 +222,7 @@ class ZygoteSandbox(Sandbox):
             raise SandboxError("a sandbox cannot be used in a forked copy of the process that opened it")
         if self._zygote is None or not self._zygote.alive:
             self._replace()
-            self._zygote = Zygote(self._start, self.limits)
+            self._zygote = Zygote(self.start, self.limits)
         return self._zygote
 
     def _replace(self) -> None:

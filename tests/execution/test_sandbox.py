@@ -341,7 +341,7 @@ def test_a_sandbox_outlives_the_thread_that_opened_it() -> None:
 
 def test_a_jail_that_cannot_be_replaced_is_our_failure_and_no_verdict_on_the_program() -> None:
     with LocalSandbox() as sandbox:
-        sandbox._start = Start(["/nonexistent/interpreter"])
+        sandbox.start = Start(["/nonexistent/interpreter"])
         os.kill(jail_process(sandbox), signal.SIGKILL)
         wait_for(lambda: is_gone(jail_process(sandbox)))
         seen = sandbox.run(Job(SUM, "f([1])"))
