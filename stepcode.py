@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -37,6 +37,12 @@ SetOption = Annotated[
 ]
 
 
+def fail(message: str) -> NoReturn:
+    """End the command with this message and exit status 1."""
+    Console(stderr=True, soft_wrap=True).print(f"error: {message}", style="bold red", highlight=False, markup=False)
+    raise typer.Exit(1) from None
+
+
 @contextmanager
 def faults_as_messages() -> Iterator[None]:
     """Mendable faults end the command with their message and exit status 1; everything else is a bug and shows."""
@@ -46,8 +52,7 @@ def faults_as_messages() -> Iterator[None]:
     try:
         yield
     except MENDABLE as error:
-        Console(stderr=True, soft_wrap=True).print(f"error: {error}", style="bold red", highlight=False, markup=False)
-        raise typer.Exit(1) from None
+        fail(str(error))
 
 
 def settings() -> Settings:
@@ -55,8 +60,7 @@ def settings() -> Settings:
     try:
         found = load_settings()
     except SettingsError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
     prepare_environment(found)
     return found
 
@@ -179,8 +183,7 @@ def instrument(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)
     try:
         sys.stdout.write(place(file.read_text("utf-8")).source)
     except (SyntaxError, UnicodeDecodeError) as error:
-        typer.echo(f"error: {file} does not parse: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(f"{file} does not parse: {error}")
 
 
 @app.command()
@@ -191,12 +194,15 @@ def trace(
     as_json: Annotated[bool, typer.Option("--json", help="Everything, as JSON.")] = False,
 ) -> None:
     """Show what a call really does: the anchored program, the state at each anchor, the result, the verdict."""
-    found = settings()
-    with faults_as_messages():
-        from tasks.show_trace import show_trace
+    from execution.sandbox import SandboxError
+    from tasks.show_trace import show_trace
 
-        if not show_trace(file, call, found.sandbox, out, events=events, as_json=as_json):
-            raise typer.Exit(1)
+    try:
+        ended_well = show_trace(file, call, load_settings().sandbox, out, events=events, as_json=as_json)
+    except (SandboxError, SettingsError) as error:
+        fail(str(error))
+    if not ended_well:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -223,8 +229,7 @@ def _services(verb: Literal["up", "down", "deploy"]) -> None:
     try:
         getattr(services, verb)(settings())
     except services.ServiceError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
+        fail(str(error))
 
 
 def main() -> Any:

@@ -6,6 +6,7 @@ It has to be set before Prefect, Ray and torch are imported, and is inherited by
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from infra.settings import Settings
 
@@ -31,4 +32,5 @@ def prepare_environment(settings: Settings) -> None:
     """Set what is not set yet; Prefect's own files go to the home folder."""
     for name, value in FIXED.items():
         os.environ.setdefault(name, value)
-    os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect"))
+    prefect_home = Path(os.environ.setdefault("PREFECT_HOME", str(settings.home.resolve() / "prefect")))
+    prefect_home.mkdir(parents=True, exist_ok=True)
