@@ -143,18 +143,12 @@ def _write_int(writer: _Writer, value: int) -> None:
         writer.put(int.__repr__(value))
 
 
-def _write_str(writer: _Writer, value: str) -> None:
+def _write_str(writer: _Writer, value: str | bytes) -> None:
+    """Text or bytes; of a long one only as much is shown as there is room for."""
     if len(value) > writer.room:
-        writer.put(str.__repr__(value[: writer.room])[:-1])
+        writer.put(repr(value[: writer.room])[:-1])
         raise _Full
-    writer.put(str.__repr__(value))
-
-
-def _write_bytes(writer: _Writer, value: bytes) -> None:
-    if len(value) > writer.room:
-        writer.put(bytes.__repr__(value[: writer.room])[:-1])
-        raise _Full
-    writer.put(bytes.__repr__(value))
+    writer.put(repr(value))
 
 
 def _write_float(writer: _Writer, value: float) -> None:
@@ -231,7 +225,7 @@ def _write_elements(writer: _Writer, values: Iterable[Any], count: int, depth: i
 
 def _write_bytearray(writer: _Writer, value: bytearray, depth: int) -> None:
     writer.opaque("bytearray(")
-    _write_bytes(writer, bytes(value[: writer.room + 1]))
+    _write_str(writer, bytes(value[: writer.room + 1]))
     writer.put(")")
 
 
@@ -288,10 +282,6 @@ def _write_pattern(writer: _Writer, value: Any, depth: int) -> None:
     writer.opaque("re.compile(")
     writer.write(_PATTERN.__get__(value), depth)
     writer.put(")")
-
-
-def _write_builtin(writer: _Writer, value: Any, depth: int) -> None:
-    writer.opaque("<built-in ", value.__name__, ">")
 
 
 def _write_object(writer: _Writer, value: Any, depth: int) -> None:
@@ -369,7 +359,7 @@ _SCALARS: dict[type, Callable[[_Writer, Any], None]] = {
     int: _write_int,
     str: _write_str,
     float: _write_float,
-    bytes: _write_bytes,
+    bytes: _write_str,
     complex: _write_complex,
     bool: lambda writer, value: writer.put("True" if value else "False"),
     type(None): lambda writer, value: writer.put("None"),
@@ -392,7 +382,7 @@ _CONTAINERS: dict[type, Callable[[_Writer, Any, int], None]] = {
     **dict.fromkeys(_VIEWS, _write_view),
     slice: _write_slice,
     types.FunctionType: _write_function,
-    types.BuiltinFunctionType: _write_builtin,
+    types.BuiltinFunctionType: lambda writer, value, depth: writer.opaque("<built-in ", value.__name__, ">"),
     re.Pattern: _write_pattern,
 }
 # Subclasses of these are shown as Name(content), through the base class's own methods.
@@ -403,7 +393,7 @@ _BASES: tuple[tuple[type, Callable[[_Writer, Any, int], None]], ...] = (
     (set, _write_set),
     (frozenset, _write_frozenset),
     (str, lambda writer, value, depth: _write_str(writer, str.__str__(value))),
-    (bytes, lambda writer, value, depth: _write_bytes(writer, bytes.__getitem__(value, slice(None)))),
+    (bytes, lambda writer, value, depth: _write_str(writer, bytes.__getitem__(value, slice(None)))),
     (int, lambda writer, value, depth: _write_int(writer, int.__int__(value))),
     (float, lambda writer, value, depth: _write_float(writer, float.__float__(value))),
 )
