@@ -11,7 +11,7 @@ _WORDS = """apple bird cloud delta echo forest green hello index jazz kite level
 stats table under view water xray yellow zebra Blue Code Data Tree note list word test mama radar"""
 WORDS = _WORDS.split()
 LETTERS = "abcdefgh"
-MAX_TRIES = 200
+MAX_VAIN_TRIES = 10
 
 
 def argument_lists(
@@ -22,8 +22,10 @@ def argument_lists(
     Numbers are drawn from `count` bands of their range, in a different order for each parameter, so that conditions
     on them come out differently.
     """
-    found: list[str] = []
-    for _ in range(MAX_TRIES):
+    found: dict[str, None] = {}
+    vain = 0
+    while len(found) < count and vain < MAX_VAIN_TRIES:
+        before = len(found)
         bands = {name: rng.sample(range(count), count) for name in parameters}
         for turn in range(count):
             values = {
@@ -31,11 +33,9 @@ def argument_lists(
                 for name, shape in parameters.items()
             }
             given = ", ".join(f"{name}={value!r}" if is_tiny else repr(value) for name, value in values.items())
-            if given not in found and len(found) < count:
-                found.append(given)
-        if len(found) == count:
-            return found
-    return None
+            found.setdefault(given)
+        vain += len(found) == before
+    return list(found)[:count] if len(found) >= count else None
 
 
 def _value(rng: random.Random, shape: Shape, start: float, share: float, is_tiny: bool) -> object:

@@ -48,11 +48,11 @@ class Nesting:
         first, second = self.drawing.condition(), self.drawing.condition()
         if first.text == second.text:
             raise Unsafe("the same condition twice")
-        bodies = [self.write(inner, target), (self._leaf(target),), (self._leaf(target),)]
+        # Not in the `else` arm: an `if` alone there would be one more `elif`, and no deeper.
+        bodies = [self.write(inner, target), (self._leaf(target),)]
         self.rng.shuffle(bodies)
-        return Branch(
-            tuple(zip((f"if {first.text}:", f"elif {second.text}:", "else:"), bodies, strict=True)),
-        )
+        headers = (f"if {first.text}:", f"elif {second.text}:", "else:")
+        return Branch(tuple(zip(headers, (*bodies, (self._leaf(target),)), strict=True)))
 
     def _leaf(self, target: str) -> Line:
         """One change of the target."""

@@ -20,6 +20,7 @@ from execution.program import Program, content_id
 
 SYNTHESIS_VERSION = "1"
 MAX_DRAWS = 2000
+MAX_WITHOUT_ARGUMENTS = 400
 DRAWS_PER_SEED = 50  # of (type, member) before the next one takes its turn
 
 
@@ -66,6 +67,7 @@ def synthesise(level: int, seed: int, count: int, inputs_per_program: int, profi
 
 def _one(level: int, seed: int, index: int, num_inputs: int, profile: str, seen: set[str]) -> list[Program]:
     rng = random.Random(content_id("synthesis", SYNTHESIS_VERSION, profile, level, seed, index))
+    without_arguments = 0
     for draw in range(MAX_DRAWS):
         try:
             sketch = PROFILES[profile](rng, level, index + draw // DRAWS_PER_SEED)
@@ -76,13 +78,16 @@ def _one(level: int, seed: int, index: int, num_inputs: int, profile: str, seen:
             continue
         arguments = argument_lists(rng, sketch.parameters, num_inputs, is_tiny=profile == "tiny")
         if arguments is None:
+            without_arguments += 1
+            if without_arguments == MAX_WITHOUT_ARGUMENTS:
+                break
             continue
         seen.add(normal)
         origin = _origin(level, seed, index, sketch)
         return [Program(sketch.source, f"{sketch.entry_point}({given})", origin, level) for given in arguments]
     raise SynthesisError(
         f"no new program number {index} of level {level} (profile {profile}, {num_inputs} inputs) in"
-        f" {MAX_DRAWS} draws: ask for fewer programs or inputs"
+        f" {draw + 1} draws: ask for fewer programs or inputs"
     )
 
 
