@@ -11,6 +11,7 @@ from rich.tree import Tree
 from datastore.datasets import Datasets
 from datastore.errors import LineageError
 from datastore.records import TreeNode
+from tasks.tell import LINES
 from tasks.workspace import Workspace, current_workspace
 
 SHORT = 12
@@ -59,7 +60,7 @@ def _node(node: TreeNode) -> dict[str, Any]:
 
 
 def as_tree(node: dict[str, Any]) -> Tree:
-    """The tree as a terminal shows it."""
+    """The tree as a terminal shows it: an artifact, and under it what the step that made it read."""
     tree = Tree(f"[bold]{node['label']}[/bold]")
     _grow(tree, node)
     return tree
@@ -68,18 +69,20 @@ def as_tree(node: dict[str, Any]) -> Tree:
 def _grow(tree: Tree, node: dict[str, Any]) -> None:
     digest = node["digest"].removeprefix("sha256:")[:SHORT]
     run = node["run"]
-    made = f"  made by {run['job']} on {run['ended_at'][:16].replace('T', ' ')}" if run else ""
-    figures = f"  {_figures(run['metrics'])}" if run else ""
-    again = "  (shown above)" if node["repeated"] else ""
-    branch = tree.add(f"[cyan]{node['kind']}[/cyan] {digest}  {node['size_bytes']:,} bytes{made}{figures}{again}")
-    if not node["repeated"]:
-        for child in node["children"]:
-            _grow(branch, child)
+    title = f"[cyan]{node['kind'].replace('_', ' ')}[/cyan] {digest}"
+    if node["repeated"]:
+        tree.add(f"{title} (shown above)")
+        return
+    made = f"\n[dim]{run['job']} {run['ended_at'][:16].replace('T', ' ')}: {_figures(run)}[/dim]" if run else ""
+    branch = tree.add(f"{title}, {node['size_bytes']:,} bytes{made}")
+    for child in node["children"]:
+        _grow(branch, child)
 
 
-def _figures(metrics: dict[str, Any]) -> str:
-    shown = [f"{key.removeprefix('num_')} {value:,}" for key, value in metrics.items() if isinstance(value, int)]
-    return f"[dim]{', '.join(shown[:6])}[/dim]" if shown else ""
+def _figures(run: dict[str, Any]) -> str:
+    """The figures of a step that people ask for first."""
+    line = LINES.get(run["job"])
+    return line(run["metrics"]) if line else ""
 
 
 def registered(workspace: Workspace | None = None) -> dict[str, Any]:
