@@ -17,6 +17,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from transformers.cache_utils import DynamicCache
 
+from evaluation.decode_attention import fast_decoding
 from evaluation.kv_cache import new_cache
 
 # Rows are dropped once this share of them has finished: each drop copies the cache of those that stay.
@@ -86,7 +87,7 @@ class Sampler:
         self.model.eval()
         done = 0
         try:
-            with torch.no_grad():
+            with torch.no_grad(), fast_decoding(self.model):
                 for batch in self._batches([len(prompt) for prompt in prompts], num_samples, max_new_tokens):
                     run = _Run(self, [list(prompts[r.prompt]) for r in batch], batch, max_new_tokens, temperature)
                     run.draw_uniforms(seed, num_samples)

@@ -47,6 +47,7 @@ def test_greedy_equals_generate_token_for_token(family: str, attention: str) -> 
         assert list(sample.token_ids) == expected.tolist()
         assert sample.finished == (expected[-1].item() == STOP)
         lengths.add(len(sample.token_ids))
+    assert model.config._attn_implementation == attention, "the model's own attention is put back"
     assert len(lengths) > 1, "all rows ended together: dropping finished rows was not tried"
 
 
