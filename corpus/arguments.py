@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping
 
@@ -22,6 +23,8 @@ def argument_lists(
     Numbers are drawn from `count` bands of their range, in a different order for each parameter, so that conditions
     on them come out differently.
     """
+    if count > math.prod(_num_values(shape) for shape in parameters.values()):
+        return None
     found: dict[str, None] = {}
     vain = 0
     while len(found) < count and vain < MAX_VAIN_TRIES:
@@ -36,6 +39,11 @@ def argument_lists(
             found.setdefault(given)
         vain += len(found) == before
     return list(found)[:count] if len(found) >= count else None
+
+
+def _num_values(shape: Shape) -> float:
+    """How many different arguments there are, where that may be too few."""
+    return shape.high - shape.low + 1 if shape.kind in ("int", "bool") else math.inf
 
 
 def _value(rng: random.Random, shape: Shape, start: float, share: float, is_tiny: bool) -> object:

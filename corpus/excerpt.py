@@ -57,7 +57,13 @@ class Module:
         decorators = node.decorator_list if isinstance(node, _DEFINITIONS) else []
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
         body = ast.get_source_segment(self._text, node) or ""
-        return "".join(self._lines[first - 1 : node.lineno - 1]) + body
+        return "".join(self._lines[first - 1 : node.lineno - 1]) + body + self._comment_after(node)
+
+    def _comment_after(self, node: ast.stmt) -> str:
+        """What stands after the statement on its last line, where that is a comment."""
+        assert node.end_lineno is not None and node.end_col_offset is not None
+        after = self._lines[node.end_lineno - 1].encode()[node.end_col_offset :].decode().rstrip()
+        return after if after.lstrip().startswith("#") else ""
 
 
 def names_in(node: ast.AST) -> set[str]:
