@@ -93,7 +93,8 @@ def _benchmark_traces(workspace: Workspace, recipe: Recipe, rows: list[Any]) -> 
 def _answer(
     workspace: Workspace, recipe: Recipe, items: list[Item], model: Path, out: Path, label: str
 ) -> list[dict[str, Any]]:
-    endpoint = TransformersEndpoint(model, threads=workspace.settings.workers)
+    # as in training, the prompt goes in as it stands, without a chat template
+    endpoint = TransformersEndpoint(model, threads=workspace.settings.workers, chat=False)
     with (
         open_sandbox(workspace.settings.sandbox) as sandbox,
         progress(f"evaluate-{label}", f"{label} answers", len(items)) as bar,
