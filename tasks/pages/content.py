@@ -40,7 +40,7 @@ class Reason(TypedDict):
 
 
 class Decision(TypedDict):
-    """What the gate said: verdict "promote", "hold" or "reject", in one sentence, and why."""
+    """What the gate said: verdict "promote", "hold" or "reject"; `summary`, shown after it, does not repeat it."""
 
     verdict: str
     summary: str
