@@ -261,6 +261,4 @@ def _known(session: Session, artifact_ids: Sequence[str]) -> None:
     found = set(session.scalars(select(ArtifactRow.artifact_id).where(ArtifactRow.artifact_id.in_(artifact_ids))))
     unknown = sorted(set(artifact_ids) - found)
     if unknown:
-        raise LineageError(
-            f"inputs that are no recorded artifacts: {', '.join(unknown)}. Record what made them first."
-        )
+        raise LineageError(f"inputs that are no recorded artifacts: {', '.join(unknown)}. Record what made them first.")

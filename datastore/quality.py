@@ -82,9 +82,7 @@ def load_suite(name_or_path: str | Path) -> dict[str, Any]:
         suite = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(found.stem for found in SUITES.glob("*.json")))
-        raise QualityError(
-            f"no suite {str(name_or_path)!r}: {error}. Use a JSON file, or one of: {known}."
-        ) from error
+        raise QualityError(f"no suite {str(name_or_path)!r}: {error}. Use a JSON file, or one of: {known}.") from error
     except ValueError as error:
         raise QualityError(f"{path}: not JSON: {error}.") from error
     return _checked(suite)

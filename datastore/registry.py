@@ -88,9 +88,7 @@ class Registry:
             if number is None:
                 self._require(session.get(ArtifactRow, artifact_id), f"artifact {artifact_id!r}")
                 self._require(session.get(RunRow, run_id), f"run {run_id!r}")
-                highest = session.scalar(
-                    select(func.max(ModelVersionRow.number)).where(ModelVersionRow.model == model)
-                )
+                highest = session.scalar(select(func.max(ModelVersionRow.number)).where(ModelVersionRow.model == model))
                 number = (highest or 0) + 1
                 session.add(
                     ModelVersionRow(

@@ -41,9 +41,7 @@ class BubblewrapSandbox(ZygoteSandbox):
 
     def _how_to_start(self) -> Start:
         if sys.platform != "linux":
-            raise SandboxError(
-                "the sandbox 'bubblewrap' needs Linux; 'local' runs trusted programs, without isolation"
-            )
+            raise SandboxError("the sandbox 'bubblewrap' needs Linux; 'local' runs trusted programs, without isolation")
         program = shutil.which("bwrap", path=os.environ.get("PATH", "/usr/bin:/bin"))
         if program is None:
             raise SandboxError(f"bubblewrap is not here: {_INSTALL}")

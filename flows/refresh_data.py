@@ -15,9 +15,7 @@ from tasks.workspace import current_workspace, single_run
 
 
 @flow(name="refresh-data", validate_parameters=True, persist_result=False)
-def refresh_data(
-    recipe: str = "tiny", programs: str | None = None, changes: dict[str, Any] | None = None
-) -> Refreshed:
+def refresh_data(recipe: str = "tiny", programs: str | None = None, changes: dict[str, Any] | None = None) -> Refreshed:
     """Refresh the corpus and publish it as a dataset version; returns its steps.
 
     recipe: name of a shipped recipe or path of a TOML file. programs: your own programs, a folder of Python files

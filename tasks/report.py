@@ -122,7 +122,7 @@ def _decision(promotion: Promotion) -> dict[str, Any]:
     passed = {"promote": True, "reject": False, "hold": None}
     return {
         "verdict": promotion.verdict,
-        "summary": promotion.happened,
+        "summary": promotion.happened.partition(": ")[2],
         "reasons": [
             {"text": one["text"], "passed": passed.get(one.get("verdict", "hold"))} for one in promotion.reasons
         ],

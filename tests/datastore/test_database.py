@@ -116,9 +116,7 @@ def test_a_reader_sees_one_state_while_others_write(database: Database) -> None:
     with database.read() as session:
         assert session.scalar(count) == 0
         with database.write("test") as writer:
-            writer.execute(
-                text("INSERT INTO alias_history VALUES (1, 'm', 'a', 1, 2, 2, 'r', '{}', 'me', '20260101')")
-            )
+            writer.execute(text("INSERT INTO alias_history VALUES (1, 'm', 'a', 1, 2, 2, 'r', '{}', 'me', '20260101')"))
         assert session.scalar(count) == 0
     assert database.counts()["alias_history"] == 1
 

@@ -74,9 +74,7 @@ def put(column: str, value: Any, rows: slice = slice(3, 4)) -> Callable[[pandas.
 
 
 NOT_NULL = [
-    rule["kwargs"]["column"]
-    for rule in SUITE["expectations"]
-    if rule["type"] == "expect_column_values_to_not_be_null"
+    rule["kwargs"]["column"] for rule in SUITE["expectations"] if rule["type"] == "expect_column_values_to_not_be_null"
 ]
 
 # description of the rule -> data that breaks it
