@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,14 @@ def embedded_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
     ended = home.train()
     assert ended.code == 0, ended.text
     yield Job(home, ended)
+
+
+@pytest.fixture(scope="module")
+def copied_job(embedded_job: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """The embedded job in a home of the module's own, for tests that run more in it."""
+    folder = tmp_path_factory.mktemp("copy") / "home"
+    shutil.copytree(embedded_job.home.folder, folder)
+    return Job(Home(folder), embedded_job.first)
 
 
 @pytest.fixture

@@ -19,10 +19,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 
 @pytest.fixture(scope="module")
-def served(embedded_job: Job) -> Iterator[Home]:
-    """The embedded job's home with a Prefect server, a worker and the reports up."""
+def served(copied_job: Job) -> Iterator[Home]:
+    """A copy of the embedded job's home with a Prefect server, a worker and the reports up."""
     ports = {"STEPCODE_PREFECT_PORT": str(free_port()), "STEPCODE_REPORTS_PORT": str(free_port())}
-    home = Home(embedded_job.home.folder, ports)
+    home = Home(copied_job.home.folder, ports)
     ended = home.run("up")
     assert ended.code == 0, ended.text
     try:

@@ -64,16 +64,6 @@ def test_the_report_is_one_file_that_needs_no_network(embedded_job: Job) -> None
     assert report.name in embedded_job.first.out.replace("\n", "")
 
 
-def test_a_second_run_reuses_every_step_and_holds_for_a_stated_reason(embedded_job: Job) -> None:
-    again = embedded_job.home.train()
-    assert again.code == 0, again.text
-    for job in STEPS:
-        lines = re.findall(rf"^{job} .*$", again.out, re.MULTILINE)
-        assert lines and all("[reused, unchanged]" in line for line in lines), (job, lines)
-    assert "is the champion already" in again.out
-    assert len(look_into(embedded_job.home).lineage.runs(limit=100)) == len(STEPS) + 1
-
-
 def test_the_evaluation_rows_hold_every_task_of_both_models(embedded_job: Job) -> None:
     workspace = look_into(embedded_job.home)
     for run in workspace.lineage.runs(limit=100, job="evaluate"):
@@ -83,11 +73,21 @@ def test_the_evaluation_rows_hold_every_task_of_both_models(embedded_job: Job) -
         assert set(pq.read_table(path)["task"].to_pylist()) == {"output", "input", "coverage", "state", "path"}
 
 
-def test_a_change_of_the_rl_recipe_repeats_only_what_depends_on_it(embedded_job: Job) -> None:
-    again = embedded_job.home.train("--set", "rl.lambda_intra=0.1")
+def test_a_second_run_reuses_every_step_and_holds_for_a_stated_reason(copied_job: Job) -> None:
+    again = copied_job.home.train()
+    assert again.code == 0, again.text
+    for job in STEPS:
+        lines = re.findall(rf"^{job} .*$", again.out, re.MULTILINE)
+        assert lines and all("[reused, unchanged]" in line for line in lines), (job, lines)
+    assert "is the champion already" in again.out
+    assert len(look_into(copied_job.home).lineage.runs(limit=100)) == len(STEPS) + 1
+
+
+def test_a_change_of_the_rl_recipe_repeats_only_what_depends_on_it(copied_job: Job) -> None:
+    again = copied_job.home.train("--set", "rl.lambda_intra=0.1")
     assert again.code == 0, again.text
     reused = set(re.findall(r"^(\S+) .*\[reused, unchanged\]$", again.out, re.MULTILINE))
     assert {"collect", "trace", "validate", "publish", "train-sft"} <= reused
     assert "train-rl" not in reused
-    history = look_into(embedded_job.home).registry.history("stepcode", "champion")
+    history = look_into(copied_job.home).registry.history("stepcode", "champion")
     assert history[0].candidate == 2 and history[0].reason
