@@ -75,8 +75,10 @@ def encoded_pools(
             step = max(1, len(found[task]) * len(found) // recipe.tokenizer.sample_rows)
             sample += [example.prompt + example.response for example in found[task][::step]]
         temporary = tokenizer_path.with_name(tokenizer_path.name + ".tmp")
-        tokenizer = train_tokenizer(sample, recipe.tokenizer.vocab_size, temporary)
+        train_tokenizer(sample, recipe.tokenizer.vocab_size, temporary)
         publish_folder(temporary, tokenizer_path)
+        # read back, so that a run that was stopped and one that was not save the same files
+        tokenizer = load_tokenizer(str(tokenizer_path))
     pools = {task: encoded_within_limits(recipe, tokenizer, rows) for task, rows in sorted(found.items())}
     pools = {task: rows for task, rows in pools.items() if rows}
     if "output" not in pools and "input" not in pools:
