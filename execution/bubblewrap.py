@@ -17,6 +17,7 @@ import sysconfig
 from functools import lru_cache
 from pathlib import Path
 
+from execution.drop import STAGE
 from execution.sandbox import SandboxError
 from execution.zygote import CODE_FOLDER, INTERPRETER, INTERPRETER_OPTIONS, Start, ZygoteSandbox
 
@@ -49,9 +50,11 @@ class BubblewrapSandbox(ZygoteSandbox):
         if os.getuid() != 0:
             return Start(jail_command(program, mounts, self.environment), seccomp_required=True, advice=_NAMESPACES)
         hidden = [source for source in mounts.values() if not reachable(source, UNPRIVILEGED_ID)]
+        if hidden:  # they are shown in a folder of the launcher's own, which covers what lies there
+            hidden += [source for source in mounts.values() if source not in hidden and Path(STAGE) in source.parents]
         launcher = [str(INTERPRETER), *INTERPRETER_OPTIONS, str(CODE_FOLDER / "drop.py"), str(UNPRIVILEGED_ID)]
         launcher += [str(len(hidden)), *map(str, hidden)]
-        staged = {source: Path(f"/tmp/{number}") for number, source in enumerate(hidden)}
+        staged = {source: Path(STAGE, str(number)) for number, source in enumerate(hidden)}
         mounts = {inside: staged.get(source, source) for inside, source in mounts.items()}
         return Start([*launcher, *jail_command(program, mounts, self.environment)], advice=_NAMESPACES)
 

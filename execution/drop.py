@@ -11,13 +11,17 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 import sys
+
+# Covered, for this process and what it starts, by the folder that the paths are shown in.
+STAGE = "/tmp"
 
 _CLONE_NEWNS = 0x00020000
 _MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 2, 4, 4096, 16384, 1 << 18
 
 
-def expose(paths: list[str], folder: str = "/tmp") -> None:
+def expose(paths: list[str], folder: str = STAGE) -> None:
     """Bind each path to `folder`/0, /1, … in a new mount namespace. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
 
@@ -33,7 +37,7 @@ def expose(paths: list[str], folder: str = "/tmp") -> None:
     check(libc.mount(b"tmpfs", folder.encode(), b"tmpfs", flags, b"mode=755,size=1m"), f"mount on {folder}")
     for number, (descriptor, path) in enumerate(zip(opened, paths, strict=True)):
         target = f"{folder}/{number}"
-        if os.path.isdir(path):  # noqa: PTH112 this program imports next to nothing
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):  # asked of what was opened: the path may be covered by now
             os.mkdir(target, 0o755)  # noqa: PTH102
         else:
             os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
