@@ -124,16 +124,19 @@ def _changes(seed: int | None, pairs: list[str] | None) -> dict[str, Any]:
 @contextmanager
 def running_flow(given: dict[str, Any]) -> Iterator[None]:
     """A flow run in this process: its lines and bars on this terminal, Prefect's own log only from warnings on."""
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    settings()
-    from tasks.progress import use_console
+    from infra.embedded import embedded_server
 
-    use_console(out)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    # the server starts while this process imports and looks at what it was given
+    server = embedded_server(settings())
     with faults_as_messages():
         from tasks.preflight import preflight
+        from tasks.progress import use_console
         from tasks.workspace import current_workspace
 
+        use_console(out)
         preflight(current_workspace(), **given)
+        server.wait()
         yield
 
 

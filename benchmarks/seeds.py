@@ -16,7 +16,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from infra.environment import prepare_environment
+from infra.embedded import embedded_server
 from infra.settings import load_settings
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["STEPCODE_HOME"] = str(arguments.home)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    prepare_environment(load_settings())
+    server = embedded_server(load_settings())
 
     from flows.train_bilevel import train_bilevel
     from tasks.outcome import AFTER, BEFORE, percent
@@ -36,6 +36,7 @@ def main() -> None:
 
     out = Console(width=120)
     use_console(out)
+    server.wait()
     columns = ["seed", "task", "n", f"step {BEFORE}", f"step {AFTER}", f"final {BEFORE}", f"final {AFTER}", "change"]
     table = Table(*columns, title="right on held-out programs, % [95 % interval]; change of final, paired", box=SIMPLE)
     for seed in range(arguments.seeds):

@@ -43,7 +43,7 @@ def up(settings: Settings, project: Path = PROJECT) -> None:
     Either all of it is up at the end, or nothing of it. Raises ServiceError.
     """
     home = settings.home.resolve()
-    api = _local_api(settings)
+    api = local_api(settings)
     _prefect_yaml(project)
     with _only_one(home), ExitStack() as undo:
         _refuse_if_up(settings)
@@ -101,12 +101,12 @@ def deploy(settings: Settings, project: Path = PROJECT) -> None:
     _prefect_yaml(project)
     environment = _environment(settings) | _as_variables(settings)
     if "PREFECT_API_URL" not in environment:
-        if not prefect_api.answers(f"{_local_api(settings)}/health"):
+        if not prefect_api.answers(f"{local_api(settings)}/health"):
             raise ServiceError(
-                f"no Prefect server at {_local_api(settings)}: `stepcode up` starts one; to deploy to another,"
+                f"no Prefect server at {local_api(settings)}: `stepcode up` starts one; to deploy to another,"
                 " set PREFECT_API_URL"
             )
-        environment |= {"PREFECT_API_URL": _local_api(settings)}
+        environment |= {"PREFECT_API_URL": local_api(settings)}
     print(f"deployed {', '.join(_deploy(project, environment))}")
 
 
@@ -114,7 +114,8 @@ def _run(home: Path) -> Path:
     return home / "run"
 
 
-def _local_api(settings: Settings) -> str:
+def local_api(settings: Settings) -> str:
+    """The API of the server of `up`."""
     return f"http://{HOST}:{settings.prefect_port}/api"
 
 

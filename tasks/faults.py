@@ -10,6 +10,7 @@ from evaluation.benchmark_files import BenchmarkError
 from evaluation.endpoint import EndpointError
 from evaluation.policy import PolicyError
 from execution.sandbox import SandboxError
+from infra.services import ServiceError
 from infra.settings import SettingsError
 from tasks.benchmarks import BenchmarksMissing
 from tasks.ray_pool import WorkerLost
@@ -27,6 +28,7 @@ MENDABLE: tuple[type[Exception], ...] = (
     PolicyError,
     RecipeError,
     SandboxError,
+    ServiceError,
     SettingsError,
     SourceError,
     StoreError,

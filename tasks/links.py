@@ -1,10 +1,18 @@
-"""Where a page under the reports folder is opened: over HTTP while `stepcode up` serves it, else as a file."""
+"""Links for people: the run in the Prefect UI, and a page of the reports folder (served while `stepcode up` is)."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from prefect.runtime import deployment, flow_run
+
 from tasks.workspace import Workspace
+
+
+def run_link(workspace: Workspace) -> str | None:
+    """The run's page in the Prefect UI, where a server stays up that has it; None for an embedded server's run."""
+    stays = deployment.id or (workspace.home / "run" / "server.json").exists()
+    return str(flow_run.ui_url) if stays else None
 
 
 def report_link(workspace: Workspace, page: Path) -> str:

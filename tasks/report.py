@@ -11,8 +11,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
-from prefect.runtime import flow_run
-from prefect.settings import PREFECT_API_URL
 
 from datastore.registry import ModelVersion
 from evaluation.intervals import Interval
@@ -22,7 +20,7 @@ from execution.anchors import instrument
 from execution.sandbox import open_sandbox
 from execution.traces import Trace
 from tasks.evaluate import read_rows
-from tasks.links import report_link
+from tasks.links import report_link, run_link
 from tasks.outcome import AFTER, BEFORE, Comparison, Refreshed, Row, RunOutcome, accuracy_rows, compare
 from tasks.pages.render import render_report
 from tasks.promote import Promotion
@@ -113,7 +111,7 @@ def _run(
         "code_version": code_version(*CODE),
         "started": datetime.fromtimestamp(time.time() - seconds, UTC).isoformat(timespec="seconds"),
         "duration_s": seconds,
-        "url": flow_run.ui_url if PREFECT_API_URL.value() else None,
+        "url": run_link(workspace),
         "packages": versions(),
     }
 
