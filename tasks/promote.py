@@ -68,7 +68,7 @@ def decide_promotion(
             )
         else:
             registry.keep_alias(name, CHAMPION, version.number, reason=promotion.in_words, decision=recorded)
-    tell(f"{'gate':<10} {promotion.in_words}")
+    tell(f"{'gate':<10} {promotion.happened}")
     return promotion
 
 

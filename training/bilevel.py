@@ -131,7 +131,9 @@ class BiLevelTrainer(GRPOTrainer):
         )
         if training:
             lengths = output["completion_mask"].sum(1).tolist()
-            self.update_metrics = rollout_metrics(self._graded, lengths, group_size)
+            self.update_metrics = rollout_metrics(
+                self._graded, lengths, group_size, [self.examples[row["example"]].example.task for row in inputs]
+            )
             self.update_metrics |= {
                 "generate_s": scored_s - self._grade_s,
                 "grade_s": self._grade_s,

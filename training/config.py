@@ -95,6 +95,9 @@ class SliceSection(Section):
     input: float = Field(default=0.5, ge=0, le=1)
     questions: float = Field(default=0.0, ge=0, le=1)
     rl_input: float = Field(default=0.5, ge=0, le=1)
+    rl_share: float = Field(
+        default=0.5, ge=0, lt=1, description="Share of sources kept for RL alone; 0: RL repeats those of SFT."
+    )
     verbosity: Literal["compact", "full"] = Field(default="full", description="How the teacher words its reasoning.")
     prompt_style: Literal["compact", "instruct"] = Field(default="instruct", description="How prompts are worded.")
 

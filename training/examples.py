@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerFast
@@ -103,14 +103,26 @@ class Traces(Sequence[Trace]):
         return map(self.__getitem__, order)
 
 
-def training_traces(recipe: Recipe, dataset: Path) -> Traces:
-    """Traces of the training side that are in the slice; ExamplesError where there is none."""
+def in_rl_pool(recipe: Recipe, source_id: str) -> bool:
+    """Whether a source is kept for RL: decided by its hash, so that more programs move none to the other pool.
+
+    Programs that SFT has shown with their answers teach RL less; CodeReasoner (arXiv 2507.17548) keeps two pools.
+    """
+    return int(_draw(recipe.seed, "pool", source_id)[:13], 16) / 16**13 < recipe.slice.rl_share
+
+
+def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) -> Traces:
+    """Traces of the training side that are in the slice and in the stage's pool; ExamplesError where there is none."""
     rows = _rows(recipe, dataset, "train")
     if not rows:
         raise ExamplesError(
             f"no program of {dataset} is in the recipe's slice (levels {recipe.slice.levels}, real programs"
             f" {recipe.slice.real_programs}, {recipe.slice.min_states} to {recipe.slice.max_states} states)"
         )
+    if recipe.slice.rl_share:
+        rows = [row for row in rows if in_rl_pool(recipe, row["source_id"]) == (stage == "rl")]
+    if not rows:
+        raise ExamplesError(f"slice.rl_share = {recipe.slice.rl_share:g} leaves no program of {dataset} for {stage}")
     full = _full_rows(dataset, "train", [row["position"] for row in rows], ["program_id", "trace"])
     return Traces([row["program_id"] for row in full], [row["trace"] for row in full])
 

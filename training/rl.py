@@ -85,7 +85,7 @@ def run_rl(
     out_dir.mkdir(parents=True, exist_ok=True)
     checkpoints = out_dir / "checkpoints"
     tokenizer = load_tokenizer(str(model_path))
-    examples = rl_examples(recipe, tokenizer, training_traces(recipe, dataset))
+    examples = rl_examples(recipe, tokenizer, training_traces(recipe, dataset, "rl"))
     prompts = Dataset.from_dict(
         {"prompt": [row.example.prompt for row in examples], "example": list(range(len(examples)))}
     )

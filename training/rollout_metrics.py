@@ -14,11 +14,14 @@ def share(flags: Sequence[bool]) -> float | None:
     return sum(flags) / len(flags) if flags else None
 
 
-def rollout_metrics(graded: Sequence[Graded], lengths: Sequence[int], group_size: int) -> dict[str, Any]:
+def rollout_metrics(
+    graded: Sequence[Graded], lengths: Sequence[int], group_size: int, tasks: Sequence[str] = ()
+) -> dict[str, Any]:
     """Figures over the responses of this process, in group order.
 
     `zero_std_step`: of the (group, anchor) cells that share a truth, the share without variance, which teach
     nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.
+    `tasks`, one per response, adds the final reward of each task.
     """
     judged = [one for one in graded if one.judged]
     steps = [reward for one in judged for reward in one.step_rewards if not isnan(reward)]
@@ -26,6 +29,10 @@ def rollout_metrics(graded: Sequence[Graded], lengths: Sequence[int], group_size
     cells = [cell for group in groups for cell in _cells(group)]
     finals = [[one.final_reward for one in group if one.judged] for group in groups]
     finals = [values for values in finals if values]
+    by_task: dict[str, list[float]] = {}
+    for task, one in zip(tasks, graded, strict=bool(tasks)):
+        if one.judged:
+            by_task.setdefault(task, []).append(one.final_reward)
     return {
         "step_reward": sum(steps) / len(steps) if steps else None,
         "final_reward": sum(one.final_reward for one in judged) / len(judged) if judged else None,
@@ -38,7 +45,7 @@ def rollout_metrics(graded: Sequence[Graded], lengths: Sequence[int], group_size
         "length": sum(lengths) / len(lengths) if lengths else None,
         "rollouts": len(graded),
         "unjudged": len(graded) - len(judged),
-    }
+    } | {f"final_reward_{task}": sum(values) / len(values) for task, values in sorted(by_task.items())}
 
 
 def _cells(group: Sequence[Graded]) -> list[list[float]]:

@@ -62,7 +62,7 @@ def encoded_pools(
     recipe: Recipe, dataset: Path, tokenizer_path: Path
 ) -> tuple[PreTrainedTokenizerFast, dict[str, list[Encoded]]]:
     """The tokenizer (made from the examples and saved, or loaded) and the encoded examples of every task."""
-    found = sft_examples(recipe, training_traces(recipe, dataset))
+    found = sft_examples(recipe, training_traces(recipe, dataset, "sft"))
     if recipe.model.kind == "pretrained":
         tokenizer = load_tokenizer(recipe.model.name_or_path)
         tokenizer.save_pretrained(str(tokenizer_path))

@@ -34,12 +34,27 @@ def test_real_programs_have_no_level() -> None:
 
 def test_an_empty_slice_says_what_was_asked_for(dataset: Path) -> None:
     with pytest.raises(ExamplesError, match=r"levels \(6,\)"):
-        training_traces(tiny_recipe(slice__levels=[6]), dataset)
+        training_traces(tiny_recipe(slice__levels=[6]), dataset, "sft")
 
 
 def test_a_folder_without_the_split_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExamplesError, match=r"train\.parquet"):
-        training_traces(tiny_recipe(), tmp_path)
+        training_traces(tiny_recipe(), tmp_path, "sft")
+
+
+def test_pools_of_sft_and_rl_share_no_source_and_hold_them_all(dataset: Path) -> None:
+    recipe = tiny_recipe(slice__rl_share=0.3)
+    pools = [training_traces(recipe, dataset, stage) for stage in ("sft", "rl")]
+    sources = [{trace.program.source_id for trace in pool} for pool in pools]
+    assert all(sources)
+    assert not sources[0] & sources[1]
+    whole = training_traces(tiny_recipe(slice__rl_share=0.0), dataset, "rl")
+    assert sources[0] | sources[1] == {trace.program.source_id for trace in whole}
+
+
+def test_a_pool_without_programs_is_an_error(dataset: Path) -> None:
+    with pytest.raises(ExamplesError, match="leaves no program"):
+        training_traces(tiny_recipe(slice__rl_share=1e-9), dataset, "rl")
 
 
 def test_long_prompts_and_responses_are_left_out(sft_folder: Path) -> None:

@@ -103,7 +103,10 @@ def fake(steps: list[float], final: float, judged: bool = True, faults: tuple[st
 def test_figures_of_an_update_by_hand() -> None:
     first = [fake([1, 1], 1), fake([1, 0], 0), fake([math.nan, math.nan], math.nan, judged=False)]
     second = [fake([0], 0, faults=("missing_answer",)), fake([0], 0), fake([0], 0)]
-    figures = rollout_metrics(first + second, [10, 20, 30, 40, 50, 60], 3)
+    tasks = ["output", "input", "input"] * 2
+    figures = rollout_metrics(first + second, [10, 20, 30, 40, 50, 60], 3, tasks)
+    assert figures["final_reward_output"] == 0.5
+    assert figures["final_reward_input"] == 0.0
     assert figures["step_reward"] == pytest.approx(3 / 7)
     assert figures["final_reward"] == pytest.approx(1 / 5)
     assert figures["format"] == pytest.approx(4 / 5)
