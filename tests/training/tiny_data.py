@@ -21,6 +21,7 @@ TINY = {
     "slice.max_prompt_tokens": 200,
     "slice.max_response_tokens": 300,
     "slice.rl_input": 0.0,
+    "slice.rl_share": 0.3,
     "model.hidden_size": 32,
     "model.num_layers": 1,
     "model.num_heads": 2,
