@@ -135,7 +135,8 @@ def _synthesised(recipe: Recipe) -> list[Program]:
     ]
 
 
-def _row(program: Program, expected: str | None) -> dict[str, Any]:
+def program_row(program: Program) -> dict[str, Any]:
+    """The columns that describe a program, as every table has them."""
     return {
         "program_id": program.program_id,
         "source_id": program.source_id,
@@ -143,8 +144,11 @@ def _row(program: Program, expected: str | None) -> dict[str, Any]:
         "call": program.call,
         "origin": program.origin,
         "level": program.level,
-        "expected": expected,
     }
+
+
+def _row(program: Program, expected: str | None) -> dict[str, Any]:
+    return {**program_row(program), "expected": expected}
 
 
 def read_programs(path: Path) -> list[tuple[Program, str | None]]:

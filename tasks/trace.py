@@ -21,7 +21,7 @@ from execution.sandbox import open_sandbox
 from execution.traces import SetAside, Trace
 from execution.values import equal_literals
 from infra.settings import Settings
-from tasks.collect import read_programs
+from tasks.collect import program_row, read_programs
 from tasks.progress import progress
 from tasks.ray_pool import ray_cluster, spread
 from tasks.steps import Made, Output, StepResult, fetch, run_step, step
@@ -168,12 +168,7 @@ def _check_expected(outcome: Trace | SetAside, expected: str | None) -> Trace | 
 def _trace_row(trace: Trace) -> dict[str, Any]:
     program = trace.program
     return {
-        "program_id": program.program_id,
-        "source_id": program.source_id,
-        "source": program.source,
-        "call": program.call,
-        "origin": program.origin,
-        "level": program.level,
+        **program_row(program),
         "instrumented": trace.instrumented,
         "num_states": len(trace.states),
         "states": json.dumps([[s.anchor, s.name, s.text] for s in trace.states], ensure_ascii=False),
@@ -187,12 +182,5 @@ def _trace_row(trace: Trace) -> dict[str, Any]:
 
 
 def _aside_row(aside: SetAside) -> dict[str, Any]:
-    program = aside.program
-    return {
-        "program_id": program.program_id,
-        "source_id": program.source_id,
-        "call": program.call,
-        "origin": program.origin,
-        "reason": aside.reason,
-        "detail": aside.detail,
-    }
+    row = {**program_row(aside.program), "reason": aside.reason, "detail": aside.detail}
+    return {name: row[name] for name in SET_ASIDE_SCHEMA.names}
