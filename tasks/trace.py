@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -26,6 +25,7 @@ from tasks.progress import progress
 from tasks.ray_pool import ray_cluster, spread
 from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version
+from training.checkpoints import write_atomically
 from training.config import Recipe
 
 TRACE_SCHEMA = pa.schema(
@@ -120,18 +120,9 @@ def _trace_missing(
                 return actor.remote(settings.sandbox, recipe.trace.hash_seeds, recipe.trace.max_states)
 
             for name, rows in spread(make, missing, num_workers):
-                _write_whole(shards / f"{name}.json", json.dumps(rows).encode())
+                write_atomically(shards / f"{name}.json", json.dumps(rows))
                 done += sizes[name]
                 bar.update(done, f"{bar.rate(done - before):,.0f} programs/s")
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_suffix(".partial")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.rename(path)
 
 
 def _merge(folder: Path, num_programs: int) -> Made:
