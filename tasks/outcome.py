@@ -130,12 +130,13 @@ def print_outcome(outcome: RunOutcome, out: Console) -> None:
     out.print(table)
     rows = accuracy_rows(outcome.comparisons)
     if rows:
-        accuracies = Table(
-            *rows[0], title="accuracy on programs held out, %, with 95 % intervals", title_justify="left"
-        )
+        title = "accuracy, greedy, on programs held out of training, %, with 95 % intervals"
+        accuracies = Table(*rows[0], title=title, title_justify="left", box=SIMPLE)
         for row in rows:
             accuracies.add_row(*row.values())
         out.print(accuracies)
-    out.print(f"gate      {outcome.promotion.in_words}", highlight=False, markup=False)
+    out.print(f"gate      {outcome.promotion.happened}", highlight=False, markup=False)
+    for reason in outcome.promotion.reasons:
+        out.print(f"          - {reason['text']}", highlight=False, markup=False)
     out.print(f"report    {outcome.report}", highlight=False, markup=False)
     out.print(f"took      {outcome.seconds:,.0f} s", highlight=False)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from datastore.registry import ModelVersion
+from evaluation.harness import HELD_OUT
 from evaluation.intervals import Interval
 from evaluation.responses import parse_response
 from evaluation.summary import Summary, summarise
@@ -180,7 +181,8 @@ def _score(one: Comparison) -> dict[str, Any]:
 def choose_examples(rows: Sequence[Row]) -> list[Row]:
     """Three held-out answers that show how the model reasons: one wholly right, one wrong, and one right by wrong
     steps where there is one; of each kind the first with the most states."""
-    asked = [row for row in rows if row["task"] == "output" and row["judged"] and row["num_states"]]
+    held_out = [row for row in rows if row["benchmark"] == HELD_OUT and row["task"] == "output"]
+    asked = [row for row in held_out if row["judged"] and row["num_states"]]
     asked.sort(key=lambda row: (-row["num_states"], row["item_id"]))
     right = [row for row in asked if row["final_correct"] and all(row["step_correct"])]
     lucky = [row for row in asked if row["final_correct"] and not all(row["step_correct"])]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMOKE = Path(__file__).parent / "smoke.toml"
+BENCHMARKS = Path(__file__).parent / "benchmarks"  # rows of our own in CRUXEval's format
 DEADLINE_S = 600.0
 
 
@@ -35,7 +36,8 @@ class Home:
 
     def environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
-        return {**clean, "STEPCODE_HOME": str(self.folder), "NO_COLOR": "1", "COLUMNS": "200", **self.variables}
+        ours = {"STEPCODE_HOME": str(self.folder), "STEPCODE_BENCHMARKS": str(BENCHMARKS)}
+        return {**clean, **ours, "NO_COLOR": "1", "COLUMNS": "200", **self.variables}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The running command, in a process group of its own."""

@@ -55,7 +55,7 @@ def test_the_nightly_deployment_runs_the_job_to_success_and_shows_it(served: Hom
     log = served.folder / "logs" / "worker.log"
     assert ended.returncode == 0, ended.stdout + ended.stderr + log.read_text("utf-8", "replace")[-5000:]
     artifacts = {one["key"]: one for one in ask(served, "artifacts/filter", {})}
-    assert {"train-rl", "accuracies", "gate", "report"} <= set(artifacts)
+    assert {"train-rl", "evaluate-bilevel", "accuracies", "gate", "report"} <= set(artifacts)
     assert artifacts["train-rl"]["type"] == "progress" and float(artifacts["train-rl"]["data"]) == 100
     link = artifacts["report"]["data"].split("](")[1].rstrip(")")
     with urllib.request.urlopen(link, timeout=30) as page:
