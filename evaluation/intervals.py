@@ -7,7 +7,7 @@ Efron and Tibshirani 1993, ch. 13; Miller 2024, arXiv 2411.00640, on clustered i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,8 +49,16 @@ def mean_interval(
     level: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Interval:
-    """Mean of `values` over items; `clusters` names each item's program."""
-    return _interval([(values, clusters, 1.0)], seed, level, num_resamples)
+    """Mean of `values` over items; `clusters` names each item's program.
+
+    Where all values are 0, or all 1, a resample shows no spread: the far end is that of Clopper and Pearson (1934)
+    for as many trials as there are programs.
+    """
+    found = _interval([(values, clusters, 1.0)], seed, level, num_resamples)
+    if found.num_clusters < 2 or len(set(values)) > 1 or found.mean not in {0.0, 1.0}:
+        return found
+    reach = 1 - ((1 - level) / 2) ** (1 / found.num_clusters)
+    return replace(found, high=reach) if found.mean == 0 else replace(found, low=1 - reach)
 
 
 def paired_difference(

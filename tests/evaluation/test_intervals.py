@@ -27,9 +27,18 @@ def test_one_program_says_nothing_about_the_spread() -> None:
     assert not interval.excludes_zero
 
 
-def test_equal_values_have_an_interval_of_one_point() -> None:
-    interval = mean_interval([1.0] * 6, names([1, 2, 3, 4, 5, 6]))
-    assert (interval.mean, interval.low, interval.high) == (1.0, 1.0, 1.0)
+def test_all_right_and_all_wrong_have_the_exact_binomial_interval() -> None:
+    # Six programs, twelve items: 0.025 ** (1/6) = 0.5407 (Clopper and Pearson, n = 6).
+    programs = names([1, 2, 3, 4, 5, 6]) * 2
+    right = mean_interval([1.0] * 12, programs)
+    assert (right.mean, round(right.low, 4), right.high) == (1.0, 0.5407, 1.0)
+    wrong = mean_interval([0.0] * 12, programs)
+    assert (wrong.mean, wrong.low, round(wrong.high, 4)) == (0.0, 0.0, 0.4593)
+
+
+def test_equal_values_that_are_no_shares_have_an_interval_of_one_point() -> None:
+    interval = mean_interval([0.5] * 6, names([1, 2, 3, 4, 5, 6]))
+    assert (interval.mean, interval.low, interval.high) == (0.5, 0.5, 0.5)
 
 
 def test_two_programs_give_the_three_resamples_there_are() -> None:
