@@ -54,10 +54,11 @@ class Summary:
 
 
 def summarise(rows: Sequence[Row], seed: int = 0) -> list[Summary]:
-    """A Summary per benchmark and task, sorted by benchmark and the order of the tasks."""
-    groups: dict[tuple[str, int], list[Row]] = {}
+    """A Summary per benchmark, in the order in which they come, and task, in the order of TASKS."""
+    benchmarks = list(dict.fromkeys(row["benchmark"] for row in rows))
+    groups: dict[tuple[int, int], list[Row]] = {}
     for row in rows:
-        groups.setdefault((row["benchmark"], TASKS.index(row["task"])), []).append(row)
+        groups.setdefault((benchmarks.index(row["benchmark"]), TASKS.index(row["task"])), []).append(row)
     return [_summary(groups[key], seed) for key in sorted(groups)]
 
 

@@ -77,14 +77,14 @@ def test_questions_have_no_steps_and_are_also_told_for_executed_lines_alone() ->
     assert summary.above_chance == 0.0
 
 
-def test_summaries_come_by_benchmark_and_task() -> None:
+def test_summaries_come_in_the_order_of_the_benchmarks_and_of_the_tasks() -> None:
     rows = [
         row("a", True, [], benchmark=name, task=task)
         for name in ("held_out", "cruxeval")
         for task in ("path", "output")
     ]
     keys = [(summary.benchmark, summary.task) for summary in summarise(rows)]
-    assert keys == [("cruxeval", "output"), ("cruxeval", "path"), ("held_out", "output"), ("held_out", "path")]
+    assert keys == [("held_out", "output"), ("held_out", "path"), ("cruxeval", "output"), ("cruxeval", "path")]
 
 
 def test_a_task_that_was_never_judged_has_no_figures_but_its_counts() -> None:
