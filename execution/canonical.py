@@ -296,7 +296,7 @@ def _write_object(writer: _Writer, value: Any, depth: int) -> None:
         writer.opaque("<module ", name if type(name) is str else "", ">")
         return
     name = _class_name(cls)
-    if enum.Enum in mro and type(label := dict.get(_instance_dict(value, mro), "_name_")) is str:
+    if enum.Enum in mro and type(label := dict.get(instance_dict(value, mro), "_name_")) is str:
         writer.opaque(name, ".", label)
         return
     if BaseException in mro:
@@ -312,14 +312,15 @@ def _write_object(writer: _Writer, value: Any, depth: int) -> None:
             write_base(writer, value, depth)
             writer.put(")")
             return
-    pairs = [*_slots(value, mro), *dict.items(_instance_dict(value, mro))]
+    pairs = [*_slots(value, mro), *dict.items(instance_dict(value, mro))]
     if pairs and all(type(field) is str for field, _ in pairs):
         writer.fields(name, pairs, depth)
     else:
         writer.opaque("<", name, " object>")
 
 
-def _instance_dict(value: object, mro: tuple[type, ...]) -> dict[str, Any]:
+def instance_dict(value: object, mro: tuple[type, ...]) -> dict[str, Any]:
+    """The fields that an object keeps in a dict of its own, read past its class; empty where there is none."""
     for cls in mro:
         found = _DICT_OF_TYPE.__get__(cls).get("__dict__")
         if found is not None and cls is not type:

@@ -159,7 +159,7 @@ class Runner:
         """One job in a namespace of its own; never raises for what the program does."""
         started_cpu, started = process_time(), perf_counter()
         states = States(self.limits)
-        events = Events(self.limits) if job["events"] else None
+        events = Events(self.limits, job["watched"]) if job["events"] else None
         calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         record: dict[str, Any] = {"verdict": "ok", "detail": "", "exception": None, "flags": []}
         try:

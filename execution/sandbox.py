@@ -30,13 +30,15 @@ class Job:
     """One execution: module text, the expression evaluated in it, and what to record.
 
     `anchor_lines` are the lines (1-based, of `source`) whose `print(f'NAME: {NAME}')` statement is an anchor:
-    its text goes to the states and not to stdout. `events` asks for line events.
+    its text goes to the states and not to stdout. `events` asks for line events; `watched` are expressions that
+    these follow like variables (names, attributes, subscripts, tuples, constants; see `execution.watched`).
     """
 
     source: str
     call: str
     anchor_lines: tuple[int, ...] = ()
     events: bool = False
+    watched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dis import opmap
 from types import CodeType, FrameType, MethodType
 from typing import Any
 
 from execution.canonical import canonical, type_name
 from execution.limits import Limits
+from execution.watched import Watched
 
 FILE = "<program>"
 CALL_FILE = "<call>"
@@ -145,9 +146,12 @@ def _static(cls: type, name: str) -> object:
 
 
 class Events:
-    """Line events of one run as rows `[kind, frame, depth, function, line, changes, deleted, value]`."""
+    """Line events of one run as rows `[kind, frame, depth, function, line, changes, deleted, value]`.
 
-    def __init__(self, limits: Limits) -> None:
+    Watched expressions are treated as further variables of every frame, under their own text as name.
+    """
+
+    def __init__(self, limits: Limits, watched: Sequence[str] = ()) -> None:
         self.rows: list[list[Any]] = []
         self.cut = False
         self.in_call = 0  # 1 once the module's own code has ended
@@ -155,6 +159,7 @@ class Events:
         self.num_active = 0
         self.room = limits.event_chars
         self.limits = limits
+        self.watched = Watched(watched, FILE)
 
         self._hook = self._enter  # one object, found again by identity
 
@@ -216,6 +221,7 @@ class _Frame:
         self.depth = 0
         self.texts: dict[str, tuple[str, str]] = {}
         self.values: dict[str, Any] = {}
+        self.watched: dict[str, tuple[str, str]] = {}
 
     def trace(self, frame: FrameType, event: str, value: Any) -> Any:
         events = self.events
@@ -255,4 +261,16 @@ class _Frame:
             for name in deleted:
                 del texts[name]
                 values.pop(name, None)
+        if self.events.watched.nodes and type(found) is dict:
+            self._compare_watched(found, changes, deleted)
         return changes, deleted
+
+    def _compare_watched(self, found: Any, changes: dict[str, tuple[str, str]], deleted: list[str]) -> None:
+        limits = self.events.limits
+        now = {
+            expression: canonical(value, limits.value_chars, limits.value_depth)[:2]
+            for expression, value in self.events.watched.values(found)
+        }
+        changes.update((name, shown) for name, shown in now.items() if self.watched.get(name) != shown)
+        deleted += [name for name in self.watched if name not in now]
+        self.watched = now
