@@ -312,11 +312,25 @@ def _write_object(writer: _Writer, value: Any, depth: int) -> None:
             write_base(writer, value, depth)
             writer.put(")")
             return
+    if (convert := _numpy_conversion(mro)) is not None:
+        writer.opaque("array" if name == "ndarray" else name, "(")
+        writer.write(convert(value), depth)
+        writer.put(")")
+        return
     pairs = [*_slots(value, mro), *dict.items(instance_dict(value, mro))]
     if pairs and all(type(field) is str for field, _ in pairs):
         writer.fields(name, pairs, depth)
     else:
         writer.opaque("<", name, " object>")
+
+
+def _numpy_conversion(mro: tuple[type, ...]) -> Callable[[Any], Any] | None:
+    """What gives the plain value of a numpy array or scalar; these classes are built in, which no program's can be."""
+    for cls in mro:
+        if not _FLAGS_OF_TYPE.__get__(cls) & _HEAP_TYPE and (method := _OF_NUMPY.get(_class_name(cls))) is not None:
+            members = _DICT_OF_TYPE.__get__(cls)
+            return members.get(method) if "__array_interface__" in members else None
+    return None
 
 
 def instance_dict(value: object, mro: tuple[type, ...]) -> dict[str, Any]:
@@ -356,6 +370,7 @@ def _namedtuple_fields(mro: tuple[type, ...]) -> tuple[str, ...] | None:
 
 
 _HEAP_TYPE = 1 << 9
+_OF_NUMPY = {"ndarray": "tolist", "generic": "item"}
 _SCALARS: dict[type, Callable[[_Writer, Any], None]] = {
     int: _write_int,
     str: _write_str,

@@ -11,6 +11,7 @@ Shown = tuple[str, str]
 # A string, or what canonical text shows in angle brackets: functions, classes, objects without fields, cycles.
 _STRING_OR_OPAQUE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|<[^<>]*(?:<[^<>]*>[^<>]*)?>""")
 _STAND_IN = "opaque_"
+_ARRAYS = frozenset({"array", "matrix"})
 _NODE_TYPES: dict[type, str] = {ast.List: "list", ast.Tuple: "tuple", ast.Dict: "dict", ast.Set: "set"}
 
 
@@ -36,6 +37,8 @@ class ShownValue:
 
     def item(self, key: Any) -> Shown | None:
         """What `value[key]` shows; None where it is no list, tuple, text or dict, or holds no such item."""
+        if self._body_name() in _ARRAYS:
+            return self._array_item(key if isinstance(key, tuple) else (key,))
         node = self._content(self._body)
         if isinstance(node, ast.Dict):
             pairs = zip(node.keys, node.values, strict=True)
@@ -51,12 +54,27 @@ class ShownValue:
             return None
         return None
 
+    def _array_item(self, key: tuple[Any, ...]) -> Shown | None:
+        """The scalar of a numpy array at one index per dimension; its kind tells the type, as numpy's defaults do."""
+        found: Any = self._content(self._body)
+        for index in key:
+            elements = found.elts if isinstance(found, ast.List) else []
+            if type(index) is not int or not -len(elements) <= index < len(elements):
+                return None
+            found = elements[index]
+        kind, text = self._show(found)
+        return (f"{kind}64", f"{kind}64({text})") if kind in {"int", "float"} else None
+
     def field(self, name: str) -> Shown | None:
         """What `value.name` shows for an object's own field; None where it has none of that name."""
         if not isinstance(self._body, ast.Call):
             return None
         found = [keyword.value for keyword in self._body.keywords if keyword.arg == name]
         return self._show(found[0]) if found else None
+
+    def _body_name(self) -> str:
+        body = self._body
+        return body.func.id if isinstance(body, ast.Call) and isinstance(body.func, ast.Name) else ""
 
     @staticmethod
     def _content(node: ast.expr) -> ast.expr:
