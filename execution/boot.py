@@ -11,7 +11,7 @@ import sys
 import types
 from pathlib import Path
 
-MODULES = ("limits", "canonical", "watched", "tracer", "seccomp", "residue", "runner", "jail")
+MODULES = ("limits", "canonical", "watched", "splice", "tracer", "seccomp", "residue", "runner", "rehearsal", "jail")
 
 
 def load(folder: Path) -> types.ModuleType:

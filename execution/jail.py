@@ -23,6 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from execution.limits import Limits
+from execution.rehearsal import rehearse
 from execution.residue import SHAREABLE, Residue
 from execution.runner import Forked, Watch
 from execution.seccomp import Filter, supported
@@ -54,6 +55,7 @@ def serve() -> None:
     os.close(null)
     ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid(), "seccomp": install is not None}
     _answer(0, 0, 0, 0, 0, json.dumps(ready).encode())
+    rehearse(configuration["rehearsal"], limits, watch, residue)
     gc.collect()
     gc.freeze()
     forked = Forked(limits, watch, residue, install)

@@ -17,6 +17,7 @@ from _io import BufferedWriter, FileIO, TextIOWrapper
 from _json import encode_basestring_ascii, make_encoder
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from posix import _exit, dup2, ftruncate, lseek, pread, write
 from random import getstate as get_random_state
 from random import seed as seed_generator
@@ -34,7 +35,7 @@ from execution.tracer import (
     compile_call,
     compile_program,
     message_of,
-    put_constant,
+    put_constants,
 )
 
 MODULE = "program"
@@ -201,7 +202,8 @@ class Runner:
             calls.append((args, kwargs))
             return function(*args, **kwargs)
 
-        return put_constant(code, marker, record), put_constant(call, marker, invoke)
+        recorders = {f"{marker}{position}": partial(record, position) for position in range(len(anchor_lines))}
+        return put_constants(code, recorders) if recorders else code, put_constants(call, {marker: invoke})
 
     def _execute(
         self, code: types.CodeType, call: types.CodeType, events: Events | None, record: dict[str, Any]

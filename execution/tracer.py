@@ -17,6 +17,7 @@ from typing import Any
 
 from execution.canonical import canonical, type_name
 from execution.limits import Limits
+from execution.splice import spliced_call, spliced_program
 from execution.watched import Watched
 
 FILE = "<program>"
@@ -55,12 +56,15 @@ class States:
 
 
 def compile_program(source: str, anchor_lines: tuple[int, ...], marker: str) -> CodeType:
-    """The module's code; with anchors, `marker` stands in its constants where the recorder is to be put.
+    """The module's code; with anchors, `marker + str(position)` stands in its constants for each one's recorder.
 
     Raises SyntaxError or ValueError as `compile` does, AnchorError where a line holds no anchor.
     """
     if not anchor_lines:
         return compile(source, FILE, "exec", dont_inherit=True)
+    spliced = spliced_program(source, FILE, anchor_lines, marker)
+    if spliced is not None:
+        return spliced
     tree: Any = compile(source, FILE, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     positions = {line: position for position, line in enumerate(anchor_lines)}
     found = _replace_anchors(tree, positions, marker)
@@ -84,8 +88,7 @@ def _replace_anchors(tree: ast.AST, positions: dict[int, int], marker: str) -> s
                     waiting.append(child)
                 elif child.lineno in positions and child.lineno not in found and _is_anchor(child.value):
                     call: Any = child.value
-                    call.func = ast.copy_location(ast.Constant(marker), call.func)
-                    call.args.insert(0, ast.copy_location(ast.Constant(positions[child.lineno]), call.args[0]))
+                    call.func = ast.copy_location(ast.Constant(f"{marker}{positions[child.lineno]}"), call.func)
                     found.add(child.lineno)
     return found
 
@@ -106,6 +109,9 @@ def _is_anchor(node: ast.expr) -> bool:
 
 def compile_call(call: str, marker: str) -> CodeType:
     """The call's code; `marker(function, arguments…)` stands for `function(arguments…)` where it is a call."""
+    spliced = spliced_call(call, CALL_FILE, marker)
+    if spliced is not None:
+        return spliced
     tree: Any = compile(call.strip(), CALL_FILE, "eval", ast.PyCF_ONLY_AST, dont_inherit=True)
     node = tree.body
     if isinstance(node, ast.Call):
@@ -114,12 +120,12 @@ def compile_call(call: str, marker: str) -> CodeType:
     return compile(tree, CALL_FILE, "eval", dont_inherit=True)
 
 
-def put_constant(code: CodeType, marker: str, value: Callable[..., Any]) -> CodeType:
-    """The code with `value` in place of the constant `marker`, in nested functions too."""
+def put_constants(code: CodeType, values: Mapping[str, Callable[..., Any]]) -> CodeType:
+    """The code with `values[marker]` in place of each constant that is a marker, in nested functions too."""
     constants = tuple(
-        value
-        if type(constant) is str and constant == marker
-        else put_constant(constant, marker, value)
+        values.get(constant, constant)
+        if type(constant) is str
+        else put_constants(constant, values)
         if type(constant) is CodeType
         else constant
         for constant in code.co_consts

@@ -21,6 +21,7 @@ from typing import IO
 from execution.jail import ANSWER, REQUEST
 from execution.limits import DEFAULT_LIMITS, Limits
 from execution.records import TAMPERING, Answer, judge
+from execution.rehearsal import SAMPLES
 from execution.sandbox import Job, Observation, Sandbox, SandboxError, Verdict
 
 GRACE_S = 30.0  # beyond the wall limit, for the warm interpreter itself to answer
@@ -66,7 +67,12 @@ class Zygote:
                 ours.close()
                 self._errors.close()
                 raise SandboxError(f"{start.command[0]} does not start: {error}; {start.advice}") from None
-        configuration = {"seccomp_required": start.seccomp_required, "limits": asdict(limits)}
+        rehearsal = [vars(Job(**sample)) for sample in SAMPLES]
+        configuration = {
+            "seccomp_required": start.seccomp_required,
+            "limits": asdict(limits),
+            "rehearsal": rehearsal,
+        }
         try:
             self._send(json.dumps(configuration).encode())
             ready = self._receive(time.monotonic() + limits.startup_s, limits)
