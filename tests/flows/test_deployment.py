@@ -13,6 +13,7 @@ import pytest
 
 from tests.flows.conftest import Job, look_into
 from tests.flows.jobs import DEADLINE_S, ROOT, SMOKE, Home
+from tests.services.prefect import ask_api
 from tests.services.processes import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.services]
@@ -32,10 +33,7 @@ def served(copied_job: Job) -> Iterator[Home]:
 
 
 def ask(home: Home, path: str, body: dict[str, Any]) -> Any:
-    url = f"http://127.0.0.1:{home.variables['STEPCODE_PREFECT_PORT']}/api/{path}"
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
+    return ask_api(f"http://127.0.0.1:{home.variables['STEPCODE_PREFECT_PORT']}/api/{path}", body)
 
 
 def test_the_nightly_deployment_runs_the_job_to_success_and_shows_it(served: Home) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,10 +30,7 @@ class PrefectServices:
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The JSON that the API answers a GET, or a POST where there is a body; HTTPError where it refuses."""
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.api}{path}", data=data, headers={"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.loads(response.read() or b"null")
+        return ask_api(f"{self.api}{path}", body)
 
     def run(self, deployment: str, parameters: Mapping[str, Any], deadline_s: float = DEADLINE_S) -> dict[str, Any]:
         """The flow run of a deployment ("flow/name"), started now, when it has ended."""
@@ -43,6 +41,21 @@ class PrefectServices:
             lambda run: run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"},
             deadline_s,
         )
+
+
+def ask_api(url: str, body: Mapping[str, Any] | None = None) -> Any:
+    """The JSON that a Prefect server answers. It says 503 where its SQLite file is locked, and means: ask again."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    deadline = time.monotonic() + DEADLINE_S
+    while True:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return json.loads(response.read() or b"null")
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
 
 
 def wait_for(ask: Callable[[], Any], enough: Callable[[Any], bool], deadline_s: float = DEADLINE_S) -> Any:
