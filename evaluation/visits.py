@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
+from execution.flat import of_the_call
 from execution.traces import Event
 
 # Frames inside a statement: they are no place of their own.
@@ -31,6 +33,7 @@ _NEVER_ASKED = (
     | ast.AsyncWith
     | ast.AsyncFor
 )
+_BRANCHES = ast.If | ast.For | ast.While | ast.Return | ast.Break | ast.Continue | ast.Raise | ast.Assert
 _DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
@@ -39,38 +42,73 @@ class Statement:
     """A statement on a line of its own, in a function, that a question may be about.
 
     `variables` are the names that it sets or uses, the ones to ask for. `plain_path` is False inside `with` and
-    `try … finally`, where the interpreter comes back to lines that a reader takes for done.
+    `try … finally`, where the interpreter comes back to lines that a reader takes for done. `branches`: what follows is
+    decided when it runs. `following` is the line of the next statement in its block, None where it is the last one.
     """
 
     line: int
     text: str
     variables: tuple[str, ...]
     plain_path: bool
+    branches: bool = False
+    following: int | None = None
+
+
+Variables = dict[str, tuple[str, str]]  # name -> (type name, canonical text)
+
+
+@dataclass
+class Visit:
+    """One execution of a statement in one frame: the frame's variables `before` and `after` it, and the first line of
+    the statement that followed in the same frame (None: the frame ended). `raised`: an exception left it."""
+
+    frame: int
+    before: Variables
+    after: Variables = field(default_factory=dict)
+    next_line: int | None = None
+    raised: bool = False
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Variables that are new after it, or others than before."""
+        return tuple(name for name, shown in self.after.items() if self.before.get(name) != shown)
 
 
 @dataclass
 class Visits:
-    """What was seen of one statement: the frame's variables after each visit, as name -> (type, text), and the
-    lines that followed in the same frame (None: the frame ended), without repetition. `raised`: some visit raised."""
+    """All executions of one statement in the order in which they began, whichever frame each was in."""
 
-    after: list[dict[str, tuple[str, str]]] = field(default_factory=list)
-    next_lines: dict[int | None, None] = field(default_factory=dict)
-    raised: bool = False
+    each: list[Visit] = field(default_factory=list)
+
+    @property
+    def after(self) -> list[Variables]:
+        return [visit.after for visit in self.each]
+
+    @property
+    def next_lines(self) -> dict[int | None, None]:
+        """The lines that followed, without repetition."""
+        return dict.fromkeys(visit.next_line for visit in self.each)
+
+    @property
+    def raised(self) -> bool:
+        return any(visit.raised for visit in self.each)
 
 
 def statements(tree: ast.Module, lines: list[str]) -> list[Statement]:
     """The statements to ask about, by line. Left out: several on one line, one over several lines (line events don't
     tell their visits apart), those that wait (`yield`, `await`), and those that no line event belongs to."""
-    found: dict[int, list[tuple[ast.stmt, bool]]] = {}
+    found: dict[int, list[tuple[ast.stmt, bool, int | None]]] = {}
     for function in ast.walk(tree):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-            for node, plain in _body(function.body, True):
-                found.setdefault(node.lineno, []).append((node, plain))
+            for node, plain, following in _body(function.body, True):
+                found.setdefault(node.lineno, []).append((node, plain, following))
     chosen = []
     for line, nodes in sorted(found.items()):
-        node, plain = nodes[0]
+        node, plain, following = nodes[0]
         if len(nodes) == 1 and _can_be_asked(node):
-            chosen.append(Statement(line, lines[line - 1].strip(), _variables(node), plain))
+            branches = isinstance(node, _BRANCHES)
+            text = lines[line - 1].strip()
+            chosen.append(Statement(line, text, _variables(node), plain, branches, following))
     return chosen
 
 
@@ -79,47 +117,37 @@ def line_visits(events: Iterable[Event], tree: ast.Module) -> dict[int, Visits]:
     first_lines = _first_lines(tree)
     several = set(first_lines.values())
     visits: dict[int, Visits] = {}
-    running: dict[int, int] = {}  # frame -> line of the statement that it is in
-    known: dict[int, dict[str, tuple[str, str]]] = {}  # frame -> its variables
-    for event in _of_the_call(events):
+    running: dict[int, tuple[int, Visit]] = {}  # frame -> line of the statement that it is in, and its visit
+    known: dict[int, Variables] = {}  # frame -> its variables
+    for event in of_the_call(events):
         if event.function.rpartition(".")[2] in _INNER:
             continue
         variables = known.setdefault(event.frame, {})
         variables.update(event.changes)
         for name in event.deleted:
             variables.pop(name, None)
-        before = running.get(event.frame)
-        if event.kind == "exception" and before is not None:
-            visits[before].raised = True
+        before, visit = running.get(event.frame, (None, None))
+        if event.kind == "exception" and visit is not None:
+            visit.raised = True
         if event.kind != "line":
             continue
         line = first_lines.get(event.line, event.line)
         if line == before and line in several:
             continue  # another line of the same statement
-        if before is not None:
-            _leave(visits[before], variables, line)
-        running[event.frame] = line
-        visits.setdefault(line, Visits())
-    for frame, line in running.items():
-        _leave(visits[line], known[frame], None)
+        if visit is not None:
+            visit.after, visit.next_line = dict(variables), line
+        started = Visit(event.frame, dict(variables))
+        running[event.frame] = line, started
+        visits.setdefault(line, Visits()).each.append(started)
+    for frame, (_, visit) in running.items():
+        visit.after = known[frame]
     return visits
 
 
-def _of_the_call(events: Iterable[Event]) -> list[Event]:
-    events = list(events)
-    ends = [place for place, event in enumerate(events) if event.depth == 0 and event.kind == "return"]
-    return events[ends[-1] + 1 :] if ends else events
-
-
-def _leave(seen: Visits, variables: dict[str, tuple[str, str]], next_line: int | None) -> None:
-    seen.after.append(dict(variables))
-    seen.next_lines[next_line] = None
-
-
-def _body(body: list[ast.stmt], plain: bool) -> Iterator[tuple[ast.stmt, bool]]:
-    """Statements of one function, nested blocks included, nested definitions not, each with its `plain_path`."""
-    for node in body:
-        yield node, plain
+def _body(body: list[ast.stmt], plain: bool) -> Iterator[tuple[ast.stmt, bool, int | None]]:
+    """Statements of one function, nested blocks included, nested definitions not, with `plain_path` and `following`."""
+    for node, following in zip_longest(body, body[1:]):
+        yield node, plain, following.lineno if following else None
         if isinstance(node, _DEFINITIONS):
             continue
         inside = plain and not isinstance(node, ast.With | ast.AsyncWith) and not getattr(node, "finalbody", [])
