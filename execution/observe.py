@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from execution.anchors import INSTRUMENTOR_VERSION, Instrumented, instrument
-from execution.program import Program
+from execution.limits import Limits
+from execution.program import Program, content_id
 from execution.records import TAMPERING
 from execution.sandbox import Job, Observation, Sandbox, Verdict
 from execution.traces import SetAside, State, Trace
@@ -46,6 +48,7 @@ _OF_VERDICT = {
     Verdict.REFUSED: "refused",
     Verdict.SANDBOX_FAILED: "sandbox_failed",
 }
+_UNDECIDING_LIMITS = frozenset({"startup_s", "num_together"})
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]{4,}")
 
 
@@ -71,6 +74,20 @@ def observe(
         why = "; ".join(dict.fromkeys(reason for _, reason in placed.left_out)) or "nothing is assigned"
         return [SetAside(program, "no_anchors", why) for program in programs]
     return _observe_placed(programs, placed, sandboxes, max_states)
+
+
+def trace_versions(backend: str, hash_seeds: Sequence[int], limits: Limits) -> dict[str, str]:
+    """All that a program's trace depends on beside the program: part of its identity. `limits` stands for those that
+    decide what is recorded or put aside; how long a jail may take to start is none of them."""
+    deciding = {name: value for name, value in asdict(limits).items() if name not in _UNDECIDING_LIMITS}
+    return {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "instrumentor": INSTRUMENTOR_VERSION,
+        "tracer": TRACER_VERSION,
+        "hash_seeds": ",".join(map(str, hash_seeds)),
+        "backend": backend,
+        "limits": content_id("limits", deciding)[:12],
+    }
 
 
 def run_call(source: str, call: str, sandbox: Sandbox, anchor_lines: Sequence[int] = ()) -> Observation:
@@ -137,12 +154,7 @@ def _outcome(
         stdout=original.stdout,
         events=original.events if stable else (),
         events_cut=original.events_cut or not stable,
-        versions={
-            "python": ".".join(map(str, sys.version_info[:3])),
-            "instrumentor": INSTRUMENTOR_VERSION,
-            "tracer": TRACER_VERSION,
-            "hash_seeds": ",".join(str(sandbox.hash_seed) for sandbox in sandboxes),
-        },
+        versions=trace_versions(sandboxes[0].name, [sandbox.hash_seed for sandbox in sandboxes], sandboxes[0].limits),
     )
 
 

@@ -46,7 +46,8 @@ class Trace:
 
     `result` is the canonical literal of the call's value (`execution.values`) or None where it raised;
     `result_type` its type name; `exception` the (type, message) where it raised. `states` are in execution
-    order. `events` may be cut at the limit, then `events_cut` is True.
+    order. `events` may be cut at the limit, then `events_cut` is True. `versions` are those of interpreter,
+    instrumentor and tracer, the hash seeds, the sandbox's backend and its limits (`execution.observe.trace_versions`).
     """
 
     program: Program
@@ -62,8 +63,10 @@ class Trace:
 
     @property
     def trace_id(self) -> str:
-        """Identity of what was observed, and with which interpreter, instrumentor and tracer."""
-        return content_id("trace", json.loads(self.to_json()))
+        """Identity of what was observed of the program, and with what (`versions`); not of where it came from."""
+        content = json.loads(self.to_json())
+        content["program"] = self.program.program_id
+        return content_id("trace", content)
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), ensure_ascii=False, sort_keys=True)

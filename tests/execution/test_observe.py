@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
 
 from execution.limits import Limits
-from execution.observe import REASONS, observe, run_call
+from execution.observe import REASONS, observe, run_call, trace_versions
 from execution.program import Program
 from execution.sandbox import Sandbox, Verdict
 from execution.traces import SetAside, State, Trace
@@ -42,7 +43,24 @@ def test_a_trace_holds_states_result_events_and_versions(jails: Jails) -> None:
     assert (trace.result, trace.result_type, trace.exception, trace.stdout) == ("3", "int", None, "")
     assert [event.line for event in trace.events if event.function == "f"] == [1, 2, 3, 4, 3, 4, 3, 5, 5]
     assert trace.versions["hash_seeds"] == "0,1"
-    assert trace.versions.keys() == {"python", "instrumentor", "tracer", "hash_seeds"}
+    assert trace.versions == trace_versions("bubblewrap", (0, 1), Limits())
+
+
+def test_what_a_trace_depends_on_is_part_of_its_identity_and_where_the_program_came_from_is_not(jails: Jails) -> None:
+    (trace,) = seen(jails, "def f(x):\n    y = x\n    return y", "f(1)")
+    assert isinstance(trace, Trace)
+    assert trace.versions.keys() == {"python", "instrumentor", "tracer", "hash_seeds", "backend", "limits"}
+    for name in trace.versions:
+        assert replace(trace, versions={**trace.versions, name: "other"}).trace_id != trace.trace_id
+    assert replace(trace, program=replace(trace.program, origin="elsewhere", level=3)).trace_id == trace.trace_id
+    assert replace(trace, program=replace(trace.program, call="f(2)")).trace_id != trace.trace_id
+
+
+def test_limits_that_decide_what_is_seen_are_told_apart() -> None:
+    usual = trace_versions("local", (0, 1), Limits())["limits"]
+    assert trace_versions("local", (0, 1), Limits(value_chars=1000))["limits"] != usual
+    assert trace_versions("local", (0, 1), Limits(cpu_s=1.0))["limits"] != usual
+    assert trace_versions("local", (0, 1), Limits(startup_s=1.0))["limits"] == usual
 
 
 def test_a_trace_survives_json_and_keeps_its_identity(jails: Jails) -> None:

@@ -54,7 +54,7 @@ def test_a_job_killed_in_tracing_training_and_evaluation_ends_as_if_it_had_not_b
     embedded_job: Job, home: Home
 ) -> None:
     stages = {
-        "tracing": in_work(home, "trace-*/shards/*.json"),
+        "tracing": in_work(home, "trace-*/shards/*.parquet"),
         "training": in_work(home, "train-sft-*/out/checkpoints/*"),
         "evaluation": lambda: any(written(path) for path in (home.folder / "work").glob("evaluate-*/rows.jsonl")),
     }
