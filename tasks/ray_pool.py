@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayActorError
+from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError
 
 from infra.settings import Settings
 
@@ -51,10 +51,12 @@ def spread(
     num_workers: int,
     deadline_s: float = PIECE_DEADLINE_S,
 ) -> Iterator[tuple[str, Any]]:
-    """Yield (name, result) of `worker.do.remote(piece)` as they come, one piece at a time per worker.
+    """Yield (name, result) of `worker.do.remote(piece)` as they come, each name once.
 
-    A piece whose worker is lost is given to a fresh one, up to MAX_TRIES times; then WorkerLost. An error that
-    the work itself raises is raised here.
+    A worker has one piece at a time and gets the next one when its result was taken, so that never more than
+    `num_workers` pieces are on the way, however slow the caller is. A piece whose worker or result is lost, alone or
+    with its node, is given to a fresh worker, up to MAX_TRIES times; then WorkerLost. An error that the work itself
+    raises is raised here.
     """
     waiting = list(reversed(pieces))
     tries = dict.fromkeys((name for name, _ in pieces), 0)
@@ -75,7 +77,8 @@ def spread(
             worker, name, piece = running.pop(done[0])
             try:
                 result = ray.get(done[0])
-            except RayActorError as error:
+            except (RayActorError, ObjectLostError) as error:
+                _release([worker])
                 if tries[name] >= MAX_TRIES:
                     raise WorkerLost(f"{name} took down {MAX_TRIES} workers: {error}") from error
                 waiting.append((name, piece))
@@ -84,6 +87,8 @@ def spread(
                 yield name, result
             if waiting:
                 start(worker)
+            else:
+                _release([worker])  # a fresh worker may be waiting for its place
     finally:
         _release(worker for worker, _, _ in running.values())
 

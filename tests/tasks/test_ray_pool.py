@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,17 @@ class Worker:
         if number < 0:
             raise ValueError(f"no negative numbers: {number}")
         return 2 * number
+
+
+class Counting:
+    """Notes every piece that it begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def do(self, piece: int) -> int:
+        (self.folder / str(piece)).touch()
+        return piece
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +79,17 @@ def test_a_piece_that_kills_every_worker_is_named(results: Any) -> None:
 def test_an_error_of_the_work_itself_is_not_retried(results: Any) -> None:
     with pytest.raises(ValueError, match="no negative numbers"):
         results((-1, 0))
+
+
+def test_no_more_pieces_are_on_the_way_than_there_are_workers_while_the_caller_is_slow(
+    cluster: None, tmp_path: Path
+) -> None:
+    actor = ray.remote(num_cpus=1)(Counting)
+    pieces = [(f"piece {number}", number) for number in range(9)]
+    results = spread(lambda: actor.remote(tmp_path), pieces, num_workers=2, deadline_s=60)
+    for num_taken in range(1, 4):
+        next(results)
+        time.sleep(0.3)  # as long as a worker needs for ten pieces
+        assert len(list(tmp_path.iterdir())) <= num_taken + 1
+    assert len(list(results)) == 6
+    assert len(list(tmp_path.iterdir())) == 9
