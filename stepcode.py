@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -206,6 +206,84 @@ def trace(
         fail(str(error))
     if not ended_well:
         raise typer.Exit(1)
+
+
+score = typer.Typer(help="Judge answers that you already have, by a benchmark's published rule or strictly.")
+app.add_typer(score, name="score")
+AnswersOption = Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The answers, one JSON object a line.")]
+ModeOption = Annotated[
+    Literal["official", "strict"], typer.Option(help="The published scorer's verdict, or literals only, typed.")
+]
+DirectionOption = Annotated[Literal["output", "input"], typer.Option(help="What the answers are.")]
+RowsOption = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="The benchmark's rows (JSONL).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line per answer line, in the same order.")]
+
+
+@score.command("reval")
+def score_reval_answers(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with DREval_data and _tasks.jsonl.")],
+    answers: AnswersOption,
+    task: Annotated[Literal["coverage", "state", "path", "output"], typer.Option()],
+    form: Annotated[Literal["direct", "cot"], typer.Option(help="How the prompt ended: [ANSWER] or [THOUGHT].")],
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge answers to REval's questions: task_id, input_idx, point (not for output), generated."""
+    from tasks.score import reval_table, score_reval
+
+    _score(lambda: score_reval(data, answers, task, form, mode, load_settings().sandbox), reval_table, as_json)
+
+
+@score.command("cruxeval")
+def score_cruxeval_answers(
+    data: RowsOption,
+    answers: AnswersOption,
+    direction: DirectionOption,
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge CRUXEval generations: id, generations (what was cut out of each response)."""
+    _score_completions("cruxeval", data, answers, direction, mode, as_json)
+
+
+@score.command("livecodebench")
+def score_livecodebench_answers(
+    data: RowsOption,
+    answers: AnswersOption,
+    direction: DirectionOption = "output",
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge generations for LiveCodeBench's code execution: id, generations."""
+    _score_completions("livecodebench", data, answers, direction, mode, as_json)
+
+
+def _score_completions(
+    benchmark: Literal["cruxeval", "livecodebench"],
+    data: Path,
+    answers: Path,
+    direction: Literal["output", "input"],
+    mode: Literal["official", "strict"],
+    as_json: bool,
+) -> None:
+    from tasks.score import completions_table, score_completions
+
+    sandbox = load_settings().sandbox
+    _score(lambda: score_completions(benchmark, data, answers, direction, mode, sandbox), completions_table, as_json)
+
+
+def _score(judge: Callable[[], Iterator[dict[str, Any]]], table: Callable[[Any], Any], as_json: bool) -> None:
+    from evaluation.benchmark_files import BenchmarkError
+    from execution.sandbox import SandboxError
+
+    try:
+        if as_json:
+            for row in judge():
+                sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+        else:
+            out.print(table(list(judge())))
+    except (BenchmarkError, SandboxError, SettingsError) as error:
+        fail(str(error))
 
 
 @app.command()

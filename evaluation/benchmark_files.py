@@ -22,8 +22,12 @@ def find_file(folder: Path, names: Sequence[str], benchmark: str, source: str) -
     raise BenchmarkError(f"{benchmark} is not in {folder}: looked for {', '.join(names)}; {source}")
 
 
-def read_rows(path: Path, schema: Mapping[str, type | tuple[type, ...]], key: str) -> list[dict[str, Any]]:
-    """Rows of a JSONL file that have the fields of `schema` with those types, and `key` only once each."""
+def read_rows(
+    path: Path, schema: Mapping[str, type | tuple[type, ...]], key: str | Sequence[str]
+) -> list[dict[str, Any]]:
+    """Rows of a JSONL file that have the fields of `schema` with those types, and each value of `key`, one field or
+    several together, only once."""
+    keys = (key,) if isinstance(key, str) else tuple(key)
     rows: list[dict[str, Any]] = []
     seen: set[Any] = set()
     with path.open(encoding="utf-8") as file:
@@ -42,9 +46,10 @@ def read_rows(path: Path, schema: Mapping[str, type | tuple[type, ...]], key: st
                     raise BenchmarkError(f"{where} has no field {field!r}")
                 if not isinstance(row[field], kind):
                     raise BenchmarkError(f"{where}: {field!r} is of type {type(row[field]).__name__}")
-            if row[key] in seen:
-                raise BenchmarkError(f"{where}: {key} {row[key]!r} is there twice")
-            seen.add(row[key])
+            name = tuple(row[one] for one in keys)
+            if name in seen:
+                raise BenchmarkError(f"{where}: {', '.join(keys)} {', '.join(map(repr, name))} is there twice")
+            seen.add(name)
             rows.append(row)
     if not rows:
         raise BenchmarkError(f"{path} has no rows")
