@@ -17,6 +17,13 @@ from tasks.ray_pool import ray_cluster, spread
 
 pytestmark = pytest.mark.slow
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20}
+# A node's death is noticed within seconds rather than within half a minute.
+NOTICED = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 1000,
+    "health_check_failure_threshold": 3,
+}
 DEADLINE_S = 60.0
 NUM_PIECES = 6
 RESULT_BYTES = 1 << 20  # large enough to be kept on the node that made it
@@ -38,7 +45,9 @@ class Worker:
 
 @pytest.fixture
 def two_nodes(tmp_path: Path) -> Iterator[tuple[Cluster, Any]]:
-    cluster = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={**NODE, "include_dashboard": False, "_system_config": NOTICED}
+    )
     try:
         second = cluster.add_node(**NODE)
         with ray_cluster(Settings(home=tmp_path / "home", ray_address=cluster.address)):  # type: ignore[call-arg]
@@ -67,6 +76,7 @@ def test_a_node_that_is_lost_with_a_finished_result_loses_no_piece_and_doubles_n
     found = [next(results)]
     wait_until(lambda: any(path.name.endswith(second.node_id) for path in marks.glob("ended-*")))
     cluster.remove_node(second, allow_graceful=False)
+    wait_until(lambda: not any(node["Alive"] for node in ray.nodes() if node["NodeID"] == second.node_id))
     found += results
     assert Counter(name for name, _ in found) == Counter(name for name, _ in pieces)
     assert all(result == bytes([int(name.removeprefix("piece "))]) * RESULT_BYTES for name, result in found)
