@@ -180,13 +180,14 @@ def rollback(
 
 @app.command()
 def instrument(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Write a Python file with its print anchors to stdout, and nothing else."""
-    from execution.anchors import instrument as place
+    """Write a Python file with its print anchors to stdout, in its own encoding, and nothing else."""
+    from execution.source_file import SourceFileError
+    from tasks.show_trace import anchored_bytes
 
     try:
-        sys.stdout.write(place(file.read_text("utf-8")).source)
-    except (SyntaxError, UnicodeDecodeError) as error:
-        fail(f"{file} does not parse: {error}")
+        sys.stdout.buffer.write(anchored_bytes(file))
+    except (SourceFileError, OSError) as error:
+        fail(str(error))
 
 
 @app.command()
@@ -198,11 +199,12 @@ def trace(
 ) -> None:
     """Show what a call really does: the anchored program, the state at each anchor, the result, the verdict."""
     from execution.sandbox import SandboxError
+    from execution.source_file import SourceFileError
     from tasks.show_trace import show_trace
 
     try:
         ended_well = show_trace(file, call, load_settings().sandbox, out, events=events, as_json=as_json)
-    except (SandboxError, SettingsError) as error:
+    except (SandboxError, SettingsError, SourceFileError, OSError) as error:
         fail(str(error))
     if not ended_well:
         raise typer.Exit(1)
