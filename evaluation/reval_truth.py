@@ -21,16 +21,21 @@ TRUTH_LIMITS: Limits = replace(
     DEFAULT_LIMITS,
     cpu_s=10.0,
     wall_s=100.0,
-    memory_bytes=1024 * MEBIBYTE,
+    memory_bytes=4096 * MEBIBYTE,
     record_bytes=64 * MEBIBYTE,
     num_events=200_000,
     event_chars=32_000_000,
     value_chars=100_000,
 )
-# Appended to the program: executes the test module in a file of its own, so that no line of it is traced, in the
-# program's namespace, and leaves the bound test method of the chosen class under the name `test_`.
-_PREPARE = """
-import unittest
+# What programs of ClassEval import besides the standard library.
+PACKAGES = ("numpy", "gensim", "beautifulsoup4", "lxml")
+# Executes a class's test module in a file of its own, so that no line of it is traced, in the program's namespace, and
+# finds the test class of the input. The programs were written for numpy 1, which had `mat`.
+FIND_TEST_CLASS = """
+import sys, unittest
+numpy = sys.modules.get("numpy")
+if numpy is not None and not hasattr(numpy, "mat"):
+    numpy.mat = numpy.asmatrix
 exec(compile(text, "<test>", "exec"), namespace)
 cases = [
     value
@@ -38,6 +43,9 @@ cases = [
     if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ != "unittest.case"
 ]
 chosen = cases[index]
+"""
+# Appended to the program: leaves the bound test method of the chosen class under the name `test_`.
+_PREPARE = f"""{FIND_TEST_CLASS}
 name = next(name for name in vars(chosen) if name.startswith("test"))
 chosen.setUpClass()
 case = chosen(name)

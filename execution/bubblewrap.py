@@ -18,11 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 
 from execution.drop import STAGE
+from execution.packages import shown_packages
 from execution.sandbox import SandboxError
 from execution.zygote import CODE_FOLDER, INTERPRETER, INTERPRETER_OPTIONS, Start, ZygoteSandbox
 
 UNPRIVILEGED_ID = 65534
 INSIDE_CODE_FOLDER = "/jail"
+PACKAGES_INSIDE = Path("/packages")
 _INSTALL = "install bubblewrap: apt-get install bubblewrap"
 _NAMESPACES = (
     "user namespaces may be off: allow them (sysctl kernel.unprivileged_userns_clone=1, user.max_user_namespaces"
@@ -46,9 +48,12 @@ class BubblewrapSandbox(ZygoteSandbox):
         program = shutil.which("bwrap", path=os.environ.get("PATH", "/usr/bin:/bin"))
         if program is None:
             raise SandboxError(f"bubblewrap is not here: {_INSTALL}")
-        mounts = interpreter_mounts()
+        shown = shown_packages(self.packages)
+        mounts = {**interpreter_mounts(), **package_mounts(self.packages)}
+        path = [str(PACKAGES_INSIDE)] if shown.entries else []
         if os.getuid() != 0:
-            return Start(jail_command(program, mounts, self.environment), seccomp_required=True, advice=_NAMESPACES)
+            command = jail_command(program, mounts, self.environment)
+            return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports)
         hidden = [source for source in mounts.values() if not reachable(source, UNPRIVILEGED_ID)]
         if hidden:  # they are shown in a folder of the launcher's own, which covers what lies there
             hidden += [source for source in mounts.values() if source not in hidden and Path(STAGE) in source.parents]
@@ -56,7 +61,8 @@ class BubblewrapSandbox(ZygoteSandbox):
         launcher += [str(len(hidden)), *map(str, hidden)]
         staged = {source: Path(STAGE, str(number)) for number, source in enumerate(hidden)}
         mounts = {inside: staged.get(source, source) for inside, source in mounts.items()}
-        return Start([*launcher, *jail_command(program, mounts, self.environment)], advice=_NAMESPACES)
+        command = [*launcher, *jail_command(program, mounts, self.environment)]
+        return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports)
 
 
 def jail_command(program: str, mounts: dict[Path, Path], environment: dict[str, str]) -> list[str]:
@@ -94,6 +100,18 @@ def interpreter_mounts() -> dict[Path, Path]:
         mounts[cache] = cache
     mounts[Path(INSIDE_CODE_FOLDER)] = CODE_FOLDER
     return mounts
+
+
+@lru_cache(maxsize=8)
+def package_mounts(names: tuple[str, ...]) -> dict[Path, Path]:
+    """The packages and the shared libraries outside them that they load: path inside the jail -> path here."""
+    shown = shown_packages(names)
+    if not shown.entries:
+        return {}
+    mounts = {PACKAGES_INSIDE / name: path for name, path in shown.entries.items()}
+    libraries = {path for path in shared_libraries(shown.binaries) if path.exists()}
+    inside = {path for path in libraries if any(entry in path.parents for entry in shown.entries.values())}
+    return mounts | {path: path.resolve() for path in libraries - inside}
 
 
 def shared_libraries(binaries: list[Path]) -> set[Path]:

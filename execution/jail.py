@@ -41,7 +41,7 @@ def serve() -> None:
     """Serve requests until the other end is closed."""
     configuration = json.loads(_read_frame())
     limits = Limits(**configuration["limits"])
-    _warm_up()
+    _warm_up(configuration["path"], configuration["imports"])
     watch = Watch()
     residue = Residue()
     prctl = _prctl()
@@ -64,12 +64,15 @@ def serve() -> None:
         _serve_one(_read_exactly(size), cpu_ms, wall_ms, forked, prctl, limits.record_bytes)
 
 
-def _warm_up() -> None:
+def _warm_up(path: list[str], imports: list[str]) -> None:
+    """Import what every program may use, and the packages that were asked for."""
     for name in sorted(SHAREABLE):
         importlib.import_module(name)
     warnings.filterwarnings("ignore", category=SyntaxWarning)
     sys.argv[:] = [""]
-    sys.path[:] = [entry for entry in sys.path if entry]
+    sys.path[:] = [entry for entry in sys.path if entry] + path
+    for name in imports:
+        importlib.import_module(name)
 
 
 def _install_filter(required: bool) -> Callable[[], None] | None:

@@ -6,6 +6,7 @@ of system calls where the machine knows it, but files can be read, so nothing he
 
 from __future__ import annotations
 
+from execution.packages import shown_packages
 from execution.zygote import CODE_FOLDER, INTERPRETER, INTERPRETER_OPTIONS, Start, ZygoteSandbox
 
 
@@ -17,4 +18,5 @@ class LocalSandbox(ZygoteSandbox):
 
     def _how_to_start(self) -> Start:
         command = [str(INTERPRETER), *INTERPRETER_OPTIONS, str(CODE_FOLDER / "boot.py")]
-        return Start(command, self.environment, seccomp_required=False)
+        shown = shown_packages(self.packages)
+        return Start(command, self.environment, seccomp_required=False, path=shown.folders, imports=shown.imports)

@@ -72,9 +72,10 @@ class Sandbox(ABC):
     isolated: bool
     name: str
 
-    def __init__(self, hash_seed: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(self, hash_seed: int = 0, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = ()) -> None:
         self.hash_seed = hash_seed
         self.limits = limits
+        self.packages = packages
 
     @abstractmethod
     def run(self, job: Job) -> Observation:
@@ -99,17 +100,23 @@ class Sandbox(ABC):
         self.close()
 
 
-def open_sandbox(backend: str = "bubblewrap", hash_seed: int = 0, limits: Limits = DEFAULT_LIMITS) -> Sandbox:
+def open_sandbox(
+    backend: str = "bubblewrap",
+    hash_seed: int = 0,
+    limits: Limits = DEFAULT_LIMITS,
+    packages: tuple[str, ...] = (),
+) -> Sandbox:
     """The named backend, or SandboxError saying what is missing; there is no silent fallback.
 
+    Programs see the standard library and those of `packages` (distributions, such as "numpy") that are installed.
     "bubblewrap" isolates; "local" does not isolate, is for trusted programs only and must be asked for.
     """
     if backend == "bubblewrap":
         from execution.bubblewrap import BubblewrapSandbox
 
-        return BubblewrapSandbox(hash_seed, limits)
+        return BubblewrapSandbox(hash_seed, limits, packages)
     if backend == "local":
         from execution.local import LocalSandbox
 
-        return LocalSandbox(hash_seed, limits)
+        return LocalSandbox(hash_seed, limits, packages)
     raise SandboxError(f"unknown sandbox backend {backend!r}; the backends are 'bubblewrap' and 'local'")

@@ -20,6 +20,7 @@ from typing import IO
 
 from execution.jail import ANSWER, REQUEST
 from execution.limits import DEFAULT_LIMITS, Limits
+from execution.packages import ENVIRONMENT
 from execution.records import TAMPERING, Answer, judge
 from execution.rehearsal import SAMPLES
 from execution.sandbox import Job, Observation, Sandbox, SandboxError, Verdict
@@ -43,6 +44,8 @@ class Start:
     environment: dict[str, str] = field(default_factory=dict)
     seccomp_required: bool = True
     advice: str = ""
+    path: Sequence[str] = ()  # folders of packages, as the warm interpreter sees them
+    imports: Sequence[str] = ()
 
 
 class Zygote:
@@ -72,6 +75,8 @@ class Zygote:
             "seccomp_required": start.seccomp_required,
             "limits": asdict(limits),
             "rehearsal": rehearsal,
+            "path": start.path,
+            "imports": start.imports,
         }
         try:
             self._send(json.dumps(configuration).encode())
@@ -149,8 +154,8 @@ class Zygote:
 class ZygoteSandbox(Sandbox):
     """A sandbox that forks each job from a warm interpreter; how that one is confined is the subclass's part."""
 
-    def __init__(self, hash_seed: int = 0, limits: Limits = DEFAULT_LIMITS) -> None:
-        super().__init__(hash_seed, limits)
+    def __init__(self, hash_seed: int = 0, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = ()) -> None:
+        super().__init__(hash_seed, limits, packages)
         self._lock = threading.Lock()
         self._owner = os.getpid()
         self.start = self._how_to_start()
@@ -163,7 +168,7 @@ class ZygoteSandbox(Sandbox):
     @property
     def environment(self) -> dict[str, str]:
         """All that the warm interpreter's environment holds."""
-        return {"PYTHONHASHSEED": str(self.hash_seed)}
+        return {"PYTHONHASHSEED": str(self.hash_seed), **(ENVIRONMENT if self.packages else {})}
 
     @property
     def process_id(self) -> int | None:

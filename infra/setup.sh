@@ -36,5 +36,5 @@ echo "installing the Python packages into .venv (one to four minutes, once)"
 # torch first and alone, so that no other requirement chooses its build: the package index decides between CPU and
 # CUDA. Not compiled in advance: most modules are never imported.
 .venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check torch==2.13.0
-.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev]'
+.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -c constraints.txt -e '.[dev,benchmarks]'
 touch .venv/.installed

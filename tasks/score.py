@@ -11,11 +11,12 @@ from typing import Any, Literal
 from rich.box import SIMPLE
 from rich.table import Table
 
-from evaluation import reval
+from evaluation import reval, reval_truth
 from evaluation.benchmark_files import BenchmarkError, read_rows
 from evaluation.intervals import Interval, mean_interval
 from evaluation.reval import Pair, RevalRow
 from evaluation.reval_truth import TRUTH_LIMITS, NoTruth, PointTruth, pair_job, truths
+from evaluation.scorers import livecodebench
 from evaluation.scorers.completions import OFFICIAL_LIMITS, Completion, Direction, score_row
 from evaluation.scorers.judgement import Judgement, Mode, mean_pass_at_k
 from evaluation.scorers.reval import Form, judge_coverage, judge_path
@@ -45,8 +46,8 @@ def score_reval(
     asked = [_pair(programs, row, answers) for row in given]
     with ExitStack() as stack:
         judge = _RevalJudge(
-            stack.enter_context(open_sandbox(backend, limits=TRUTH_LIMITS)),
-            stack.enter_context(open_sandbox(backend, limits=OFFICIAL_LIMITS)),
+            stack.enter_context(open_sandbox(backend, limits=TRUTH_LIMITS, packages=reval_truth.PACKAGES)),
+            stack.enter_context(open_sandbox(backend, limits=OFFICIAL_LIMITS, packages=reval_truth.PACKAGES)),
             task,
             form,
             mode,
@@ -121,7 +122,8 @@ def score_completions(
         raise BenchmarkError(f"{answers}: {missing[0]} is not in {data}")
     if bad := [row["id"] for row in given if not all(isinstance(one, str) for one in row["generations"])]:
         raise BenchmarkError(f"{answers}: {bad[0]}: a generation that is no text")
-    with open_sandbox(backend, limits=OFFICIAL_LIMITS) as jail:
+    packages = livecodebench.PACKAGES if benchmark == "livecodebench" else ()
+    with open_sandbox(backend, limits=OFFICIAL_LIMITS, packages=packages) as jail:
         for row in given:
             completion = _completion(benchmark, asked[row["id"]])
             scored = score_row(completion, row["generations"], direction, mode, jail)
@@ -141,9 +143,7 @@ def _schema(benchmark: str) -> dict[str, type | tuple[type, ...]]:
 def _completion(benchmark: str, row: Row) -> Completion:
     if benchmark == "cruxeval":
         return Completion(row["code"], "f", f"f({row['input']})", row["output"])
-    from evaluation.scorers.livecodebench import completion
-
-    return completion(row["code"], row["function_name"], row["input"], row["output"])
+    return livecodebench.completion(row["code"], row["function_name"], row["input"], row["output"])
 
 
 def reval_table(rows: Sequence[Row]) -> Table:

@@ -17,7 +17,7 @@ from execution.sandbox import Job, Observation, Sandbox, Verdict
 
 ALARM_S = 3.0
 # The published limit is wall time; a good answer needs milliseconds of CPU time, so a third of it decides nothing.
-OFFICIAL_LIMITS = Limits(cpu_s=2.0, wall_s=10.0, output_bytes=4 * MEBIBYTE, memory_bytes=1024 * MEBIBYTE)
+OFFICIAL_LIMITS = Limits(cpu_s=2.0, wall_s=10.0, output_bytes=4 * MEBIBYTE, memory_bytes=4096 * MEBIBYTE)
 
 
 def judge_assertions(source: str, output: str, answers: Sequence[str], sandbox: Sandbox) -> list[Judgement]:

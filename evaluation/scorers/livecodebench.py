@@ -1,13 +1,14 @@
 """LiveCodeBench, code execution: the imports that stand before its programs, which bring none of their own.
 
 Source: LiveCodeBench/LiveCodeBench, lcb_runner/evaluation/utils_execute.py (Jain et al., arXiv 2403.07974). Two of its
-lines bring numpy and pandas into scope; where the sandbox does not show them, an answer that uses them is wrong.
+lines bring numpy and pandas into scope: the sandbox must show PACKAGES.
 """
 
 from __future__ import annotations
 
 from evaluation.scorers.completions import Completion
 
+PACKAGES = ("numpy", "pandas")
 IMPORTS = """
 from itertools import accumulate, chain, combinations, count, permutations, product, groupby, islice, repeat
 from itertools import zip_longest, cycle
@@ -24,11 +25,8 @@ from re import search as re_search
 from os.path import commonprefix
 from typing import List, Tuple, Dict, Set, Optional, Union, Any, Callable, Iterable, Iterator, Generator
 import copy, string, math, collections, bisect, heapq, functools, random, itertools, operator, re, sys
-try:
-    import numpy as np
-    import pandas as pd
-except ImportError:
-    pass
+import numpy as np
+import pandas as pd
 """
 
 

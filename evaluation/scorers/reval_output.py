@@ -11,6 +11,7 @@ import ast
 import re
 
 from evaluation.reval import Pair, RevalRow
+from evaluation.reval_truth import FIND_TEST_CLASS
 from evaluation.scorers.judgement import (
     MALFORMED,
     NOT_LITERAL,
@@ -28,23 +29,21 @@ from execution.values import equal_literals
 
 _GAP = "gap_that_was_asked_for"
 _REFUSED = ("assertTrue(True)", "assertFalse(False)", "assert True", "assert False")
-# Appended to a class's program: executes the test module, then the answer as a method of the input's test class.
-_RUN_AS_METHOD = """
-import textwrap, unittest
-exec(compile(text, "<test>", "exec"), namespace)
-cases = [
-    value
-    for value in namespace.values()
-    if isinstance(value, type) and issubclass(value, unittest.TestCase) and value.__module__ != "unittest.case"
-]
-name = cases[index].__name__
-body = textwrap.indent(answer, " " * 8)
-exec(compile(f"class {name}({name}):\\n    def test_answer(self):\\n{body}\\n", "<answer>", "exec"), namespace)
+# Appended to a class's program: executes the answer as a method of the input's test class.
+_RUN_AS_METHOD = (
+    FIND_TEST_CLASS
+    + """
+import ast
+name = chosen.__name__
+tree = ast.parse(f"class {name}({name}):\\n    def test_answer(self):\\n        pass\\n")
+tree.body[0].body[0].body = ast.parse(answer).body
+exec(compile(tree, "<answer>", "exec"), namespace)
 case = namespace[name]("test_answer")
 case.setUpClass()
 case.setUp()
 case.test_answer()
 """
+)
 
 
 def judge_output(generated: str, form: Form, row: RevalRow, pair: Pair, mode: Mode, sandbox: Sandbox) -> Judgement:
