@@ -24,6 +24,11 @@ _LEFT_OUT = frozenset(
     {"module", "function", "method", "builtin_function_or_method", "generator", "coroutine", "async_generator"}
     | {"enumerate", "zip", "map", "filter", "reversed"}
 )
+_ITERTOOLS = (
+    "accumulate batched chain combinations combinations_with_replacement compress count cycle dropwhile filterfalse"
+    " groupby islice pairwise permutations product repeat starmap takewhile zip_longest"
+)
+_OF_ITERTOOLS = frozenset(_ITERTOOLS.split())
 
 
 @dataclass(frozen=True)
@@ -153,4 +158,6 @@ def _is_literal(text: str) -> bool:
 
 
 def _is_left_out(shown: Shown) -> bool:
-    return shown[0] in _LEFT_OUT or shown[0].endswith("iterator")
+    kind, text = shown
+    of_itertools = kind in _OF_ITERTOOLS and text == f"<{kind} object>"  # and no class of the program with fields
+    return kind in _LEFT_OUT or kind.endswith("iterator") or of_itertools

@@ -80,6 +80,8 @@ class ShownValue:
     def _content(node: ast.expr) -> ast.expr:
         """The container in the text of one of its subclasses: `Counter({…})`, `deque([…], maxlen=3)`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
+            if node.func.id.startswith("dict_"):  # a view has no items
+                return node
             return node.args[1] if node.func.id == "defaultdict" and len(node.args) == 2 else node.args[0]
         return node
 

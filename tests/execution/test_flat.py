@@ -132,12 +132,13 @@ def test_a_path_through_objects_and_containers_has_its_values(sandbox: Sandbox) 
 
 def test_functions_modules_and_iterators_are_no_values(sandbox: Sandbox) -> None:
     source = """
-        import math
+        import itertools
         def f():
-            m = math
+            m = itertools
             i = iter([1])
             z = zip([1])
             g = (x for x in [1])
+            c = itertools.count()
             return 0
     """
     seen = view(sandbox, source, "f()")

@@ -36,6 +36,7 @@ from execution.shown import Shown, ShownValue
         ("[nan, Color.RED, (1+2j)]", 1, ("Color", "Color.RED")),
         ("array([[1.5, 2.0], [3.0, 4.0]])", (1, 0), ("float64", "float64(3.0)")),
         ("7", 0, None),
+        ("dict_values([1, 2])", 0, None),
     ],
 )
 def test_an_item_is_shown_with_its_type(text: str, key: Any, expected: Shown | None) -> None:
