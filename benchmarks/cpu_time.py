@@ -7,6 +7,7 @@ import resource
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.processes import children
 from execution.sandbox import Sandbox
 from execution.zygote import ZygoteSandbox
 
@@ -24,7 +25,6 @@ def family_cpu_s(process_id: int) -> float:
     """CPU seconds of a running process, its ended children, and the same of its running children."""
     try:
         fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-        children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
     except FileNotFoundError:  # ended meanwhile: it is its parent's by now
         return 0.0
-    return sum(map(int, fields[11:15])) * TICK_S + sum(family_cpu_s(int(child)) for child in children)
+    return sum(map(int, fields[11:15])) * TICK_S + sum(family_cpu_s(child) for child in children(process_id))

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import descendants
 from execution.sandbox import Sandbox
 from execution.zygote import ZygoteSandbox
 
@@ -54,18 +55,6 @@ def holdings(sandboxes: Sequence[Sandbox], own_folder: Path) -> Holdings:
         num_files=num_files(own_folder),
         num_mounts=len(Path("/proc/self/mountinfo").read_text().splitlines()),
     )
-
-
-def descendants(process_id: int) -> list[int]:
-    """All processes below this one; those that end meanwhile are left out."""
-    found = []
-    try:
-        children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
-    except OSError:
-        return []
-    for child in map(int, children):
-        found += [child, *descendants(child)]
-    return found
 
 
 def _bury(living: Sequence[int | None]) -> None:

@@ -92,13 +92,14 @@ def main() -> None:
     with open_sandbox("bubblewrap") as sandbox:
         assert isinstance(sandbox, ZygoteSandbox)
         ways = all_ways(sandbox, programs)
+        floors = []
         for _ in range(given.rounds):
             for way in ways:
                 way.measure()
-        floor = fork_floor_s()
+            floors.append(fork_floor_s())
     what = "CRUXEval" if folder else "one small program with many inputs"
     print(f"{len(programs)} programs ({what}), {given.rounds} rounds, load {os.getloadavg()[0]:.1f}")
-    print(table(ways, floor))
+    print(table(ways, sum(floors) / len(floors)))
 
 
 def all_ways(sandbox: ZygoteSandbox, programs: Sequence[Known]) -> list[Way]:

@@ -128,7 +128,7 @@ def growth_table(size: int) -> str:
 
 def pool_table(size: int, workers: Sequence[int], simulated: Sequence[int]) -> str:
     """Programs per second through `tasks.ray_pool.spread`; the workers' start is not counted."""
-    lines = [f"{'workers':20}{'programs/s':>12}{'x one worker':>14}{'busy cores':>12}"]
+    lines = [f"{'workers':20}{'programs/s':>12}{'x one worker':>14}{'busy cores':>12}{'per core-second':>17}"]
     todo = sources()
     pieces = []
     for number in range(size // (SOURCES_PER_PIECE * NUM_INPUTS)):
@@ -139,12 +139,12 @@ def pool_table(size: int, workers: Sequence[int], simulated: Sequence[int]) -> s
         rate, cores, answer = run_pool(Observer, pieces, count)
         rates.setdefault("real", rate)
         piece_s = piece_s or SOURCES_PER_PIECE * NUM_INPUTS / rate
-        lines.append(f"{count:<20}{rate:12,.0f}{rate / rates['real']:14.2f}{cores:12.2f}")
+        lines.append(f"{count:<20}{rate:12,.0f}{rate / rates['real']:14.2f}{cores:12.2f}{rate / cores:17,.0f}")
     for count in simulated:
         many = [(f"piece-{number}", pieces[number % len(pieces)][1]) for number in range(max(len(pieces), count * 8))]
         rate, _, _ = run_pool(partial(Waiter, piece_s, answer), many, count)
         rates.setdefault("simulated", rate)
-        lines.append(f"{f'{count} simulated':20}{rate:12,.0f}{rate / rates['simulated']:14.2f}{'-':>12}")
+        lines.append(f"{f'{count} simulated':20}{rate:12,.0f}{rate / rates['simulated']:14.2f}{'-':>12}{'-':>17}")
     return "\n".join(lines)
 
 
@@ -152,7 +152,7 @@ def run_pool(make: Callable[[], Any], pieces: Sequence[tuple[str, Any]], count: 
     """Programs per second, busy cores, and the last answer, of `count` workers on a Ray of their own."""
     settings = load_settings().model_copy(update={"workers": count, "ray_address": ""})
     with ray_cluster(settings):
-        actor = ray.remote(num_cpus=1)(_Worker)
+        actor: Any = ray.remote(num_cpus=1)(_Worker)
         workers = [actor.remote(make) for _ in range(count)]
         ray.get([worker.wait_until_up.remote() for worker in workers])
         programs, answer = 0, [""]
