@@ -116,6 +116,8 @@ def line_visits(events: Iterable[Event], tree: ast.Module) -> dict[int, Visits]:
     """Visits of each statement by its first line. Events on import, up to the module's return, are left out."""
     first_lines = _first_lines(tree)
     several = set(first_lines.values())
+    loops = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.For)}
+    handlers = {node.lineno for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)}
     visits: dict[int, Visits] = {}
     running: dict[int, tuple[int, Visit]] = {}  # frame -> line of the statement that it is in, and its visit
     known: dict[int, Variables] = {}  # frame -> its variables
@@ -129,6 +131,9 @@ def line_visits(events: Iterable[Event], tree: ast.Module) -> dict[int, Visits]:
         before, visit = running.get(event.frame, (None, None))
         if event.kind == "exception" and visit is not None:
             visit.raised = True
+        elif visit is not None and visit.raised and before in loops and event.kind in {"line", "return"}:
+            # A `for` that its iterator ended by StopIteration goes on: to no handler, and with a value to return.
+            visit.raised = event.line in handlers if event.kind == "line" else event.value is None
         if event.kind != "line":
             continue
         line = first_lines.get(event.line, event.line)

@@ -21,7 +21,9 @@ def _collect(s: Summary) -> str:
 
 def _trace(s: Summary) -> str:
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in s["set_aside"].items())
-    return f"{s['num_traces']:,} traces; {s['num_set_aside']:,} put aside" + (f" ({reasons})" if reasons else "")
+    told = f"{s['num_traces']:,} traces; {s['num_set_aside']:,} put aside" + (f" ({reasons})" if reasons else "")
+    known = s["num_programs"] - s.get("num_executed", s["num_programs"])
+    return told + (f"; {known:,} known from before" if known else "")
 
 
 def _validate(s: Summary) -> str:

@@ -241,6 +241,35 @@ def f(xs):
     assert next_statements(trace_of, source, "f([2, 0, 3])")[5, 2] == "except ZeroDivisionError:"
 
 
+def test_a_loop_that_its_iterator_ends_did_not_raise_and_one_whose_iterable_raised_did(trace_of: Tracer) -> None:
+    source = """\
+class Count:
+    def __init__(self, n):
+        self.n = n
+    def __iter__(self):
+        return self
+    def __next__(self):
+        self.n -= 1
+        if self.n < 0:
+            raise StopIteration
+        return self.n
+
+def f(xs):
+    t = 0
+    for x in Count(2):
+        t += x
+    try:
+        for y in next(xs):
+            t += y
+    except StopIteration:
+        t += 5
+    return t
+"""
+    seen = visits(trace_of, source, "f(iter([]))")
+    assert [(visit.raised, visit.next_line) for visit in seen[14].each] == [(False, 15), (False, 15), (False, 16)]
+    assert [(visit.raised, visit.next_line) for visit in seen[17].each] == [(True, 19)]
+
+
 # 16. The first function of the text taken for the entry point.
 
 
