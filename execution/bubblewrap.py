@@ -18,6 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from execution.drop import STAGE
+from execution.jail import WRITABLE
 from execution.packages import shown_packages
 from execution.sandbox import SandboxError
 from execution.zygote import CODE_FOLDER, INTERPRETER, INTERPRETER_OPTIONS, Start, ZygoteSandbox
@@ -42,7 +43,7 @@ class BubblewrapSandbox(ZygoteSandbox):
     isolated = True
     name = "bubblewrap"
 
-    def _how_to_start(self) -> Start:
+    def _how_to_start(self, *, files: bool = False) -> Start:
         if sys.platform != "linux":
             raise SandboxError("the sandbox 'bubblewrap' needs Linux; 'local' runs trusted programs, without isolation")
         program = shutil.which("bwrap", path=os.environ.get("PATH", "/usr/bin:/bin"))
@@ -52,8 +53,8 @@ class BubblewrapSandbox(ZygoteSandbox):
         mounts = {**interpreter_mounts(), **package_mounts(self.packages)}
         path = [str(PACKAGES_INSIDE)] if shown.entries else []
         if os.getuid() != 0:
-            command = jail_command(program, mounts, self.environment)
-            return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports)
+            command = jail_command(program, mounts, self.environment, files=files)
+            return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports, files=files)
         hidden = [source for source in mounts.values() if not reachable(source, UNPRIVILEGED_ID)]
         if hidden:  # they are shown in a folder of the launcher's own, which covers what lies there
             hidden += [source for source in mounts.values() if source not in hidden and Path(STAGE) in source.parents]
@@ -61,12 +62,18 @@ class BubblewrapSandbox(ZygoteSandbox):
         launcher += [str(len(hidden)), *map(str, hidden)]
         staged = {source: Path(STAGE, str(number)) for number, source in enumerate(hidden)}
         mounts = {inside: staged.get(source, source) for inside, source in mounts.items()}
-        command = [*launcher, *jail_command(program, mounts, self.environment)]
-        return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports)
+        command = [*launcher, *jail_command(program, mounts, self.environment, files=files)]
+        return Start(command, advice=_NAMESPACES, path=path, imports=shown.imports, files=files)
 
 
-def jail_command(program: str, mounts: dict[Path, Path], environment: dict[str, str]) -> list[str]:
-    """The bubblewrap command for a warm interpreter that sees `mounts` (path inside -> path here), read-only."""
+def jail_command(
+    program: str, mounts: dict[Path, Path], environment: dict[str, str], *, files: bool = False
+) -> list[str]:
+    """The bubblewrap command for a warm interpreter that sees `mounts` (path inside -> path here), read-only.
+
+    With `files` it starts in an empty folder that can be written, and may limit that one before it gives up the right
+    to (`execution.jail.limit_folder`): bubblewrap bounds the bytes of a tmpfs, not its inodes.
+    """
     command = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     for name, value in environment.items():
         command += ["--setenv", name, value]
@@ -77,7 +84,11 @@ def jail_command(program: str, mounts: dict[Path, Path], environment: dict[str, 
             command += ["--tmpfs", str(INTERPRETER_FOLDER / name), "--remount-ro", str(INTERPRETER_FOLDER / name)]
     for device in ("/dev/null", "/dev/urandom"):
         command += ["--dev-bind", device, device]
-    command += ["--remount-ro", "/", "--chdir", "/", "--hostname", "jail"]
+    folder = "/"
+    if files:
+        folder = WRITABLE
+        command += ["--cap-add", "CAP_SYS_ADMIN", "--perms", "0700", "--tmpfs", WRITABLE]
+    command += ["--remount-ro", "/", "--chdir", folder, "--hostname", "jail"]
     return [*command, str(INTERPRETER), *INTERPRETER_OPTIONS, f"{INSIDE_CODE_FOLDER}/boot.py"]
 
 

@@ -7,6 +7,7 @@ that was made before the fork. The zygote itself never runs a program's code.
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import importlib
 import json
@@ -32,6 +33,9 @@ REQUEST = struct.Struct("!III")
 # wait status, CPU µs, wall µs, the limit that ended it (0: none, 1: wall, 2: CPU), bytes printed, bytes of record
 ANSWER = struct.Struct("!iQQBQI")
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE = 1, 4
+_MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 2, 4, 32
+_CAPABILITY_VERSION_3 = 0x20080522
+WRITABLE = "/tmp"  # where a jail lets a program write, if it does
 FAILED = 99  # exit status of a process that could not even start
 _RESULT_FD = 60  # high, so that a program's first open file is 3 as usual
 _OUTPUT_FD = 61
@@ -50,7 +54,9 @@ def serve() -> None:
     os.environ.clear()
     null = os.open(os.devnull, os.O_RDWR)
     sys.modules["__main__"] = types.ModuleType("__main__")
-    install = _install_filter(configuration["seccomp_required"])
+    if configuration["mounted"]:
+        limit_folder(WRITABLE, limits)
+    install = _install_filter(configuration["seccomp_required"], files=configuration["files"])
     os.dup2(null, 2)
     os.close(null)
     ready = {"version": sys.version, "hash": hash("stepcode"), "uid": os.getuid(), "seccomp": install is not None}
@@ -75,12 +81,12 @@ def _warm_up(path: list[str], imports: list[str]) -> None:
         importlib.import_module(name)
 
 
-def _install_filter(required: bool) -> Callable[[], None] | None:
+def _install_filter(required: bool, *, files: bool) -> Callable[[], None] | None:
     """Put this process under the long filter; gives what puts a forked one under the short one too."""
     try:
         if not supported():
             raise OSError("no seccomp filter is known for this machine's architecture")
-        both = Filter()
+        both = Filter(files=files)
         both.install_in_zygote()
     except OSError:
         if required:
@@ -89,9 +95,22 @@ def _install_filter(required: bool) -> Callable[[], None] | None:
     return both.install_in_program
 
 
-def _prctl() -> Any:
-    import ctypes
+def limit_folder(folder: str, limits: Limits) -> None:
+    """Bound a tmpfs that is mounted at `folder` in bytes and inodes, then give up all capabilities. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.mount.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p]
+    options = f"size={limits.files_bytes},nr_inodes={limits.num_inodes}".encode()
+    no_capabilities = (ctypes.c_uint32 * 6)()
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    for done in (
+        libc.mount(b"tmpfs", folder.encode(), b"tmpfs", _MS_REMOUNT | _MS_NOSUID | _MS_NODEV, options),
+        libc.capset(header, no_capabilities),
+    ):
+        if done:
+            raise OSError(ctypes.get_errno(), f"{folder} cannot be limited")
 
+
+def _prctl() -> Any:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
     return prctl

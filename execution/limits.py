@@ -22,6 +22,8 @@ class Limits:
     record_bytes: int = 8 * MEBIBYTE  # everything that the jail says about one job; also the largest file
     request_bytes: int = 8 * MEBIBYTE  # sources and calls sent to the jail at once
     num_files: int = 64  # open descriptors
+    files_bytes: int = 16 * MEBIBYTE  # all that a program writes to files, in the jail that lets it
+    num_inodes: int = 1024  # files, folders and links that it makes there, with the folder that they are in
     num_processes: int = 0  # processes and threads beside the program's own
     recursion_depth: int = 1000  # Python frames, as in a fresh interpreter
     num_states: int = 2000  # recorded anchor states

@@ -18,7 +18,7 @@ from execution.records import TAMPERING
 from execution.sandbox import Job, Observation, Sandbox, Verdict
 from execution.traces import SetAside, State, Trace
 
-TRACER_VERSION = "1"
+TRACER_VERSION = "3"
 
 REASONS: dict[str, str] = {
     "syntax_error": "the source or the call does not parse",
@@ -102,21 +102,36 @@ def _observe_placed(
 ) -> list[Trace | SetAside]:
     first, second = sandboxes
     original = _run_all(first, lambda program: Job(program.source, program.call, events=True), programs)
+    writing = {program for program, seen in zip(programs, original, strict=True) if _wants_to_write(seen)}
+    for place, program in enumerate(programs):
+        if program in writing:
+            original[place] = first.run(Job(program.source, program.call, events=True, files=True))
     outcomes: dict[int, Trace | SetAside] = {}
     for place, program in enumerate(programs):
         if original[place].verdict != Verdict.OK:  # the other three runs could not change that
             outcomes[place] = SetAside(program, *_why_not_ok(original[place]))
     going = [place for place in range(len(programs)) if place not in outcomes]
     rest = [programs[place] for place in going]
-    original_second = _run_all(second, lambda program: Job(program.source, program.call, events=True), rest)
-    anchored = [
-        _run_all(sandbox, lambda program: Job(placed.source, program.call, placed.anchor_lines), rest)
-        for sandbox in sandboxes
-    ]
+
+    def plain(program: Program) -> Job:
+        return Job(program.source, program.call, events=True, files=program in writing)
+
+    def with_anchors(program: Program) -> Job:
+        return Job(placed.source, program.call, placed.anchor_lines, files=program in writing)
+
+    original_second = _run_all(second, plain, rest)
+    anchored = [_run_all(sandbox, with_anchors, rest) for sandbox in sandboxes]
     for place, *others in zip(going, original_second, *anchored, strict=True):
         runs = (original[place], *others)
         outcomes[place] = _outcome(programs[place], placed, runs, max_states, sandboxes)
     return [outcomes[place] for place in range(len(programs))]
+
+
+def _wants_to_write(seen: Observation) -> bool:
+    """Whether a folder to write in is all that the program lacked."""
+    return seen.verdict == Verdict.REFUSED and {flag for flag in seen.flags if flag.startswith("wants")} == {
+        "wants_files"
+    }
 
 
 def _run_all(sandbox: Sandbox, job_of: Callable[[Program], Job], programs: Sequence[Program]) -> list[Observation]:

@@ -47,6 +47,7 @@ _WATCHED = {
     **dict.fromkeys(("socket.connect", "socket.bind", "socket.sendto", "socket.getaddrinfo"), "wants_network"),
     **dict.fromkeys(("os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.chmod", "os.link"), "wants_files"),
     **dict.fromkeys(("os.symlink", "os.truncate", "os.utime", "tempfile.mkstemp", "tempfile.mkdtemp"), "wants_files"),
+    "sqlite3.connect": "wants_files",
     **dict.fromkeys(("gc.get_objects", "gc.get_referrers", "gc.get_referents"), "collector_walked"),
     "sys._current_frames": "frames_walked",
 }
@@ -182,6 +183,8 @@ class Runner:
             record["flags"].append("states_cut")
         record["flags"] += sorted(self.watch.flags)
         self.watch.flags.clear()
+        if job["files"] and "wants_files" in record["flags"]:
+            record["flags"].remove("wants_files")
         if events is not None:
             record["events"], record["events_cut"] = events.rows, events.cut
         record["arguments_after"] = self._arguments(calls)

@@ -32,6 +32,7 @@ class Job:
     `anchor_lines` are the lines (1-based, of `source`) whose `print(f'NAME: {NAME}')` statement is an anchor:
     its text goes to the states and not to stdout. `events` asks for line events; `watched` are expressions that
     these follow like variables (names, attributes, subscripts, tuples, constants; see `execution.watched`).
+    `files` asks for a jail of its own with an empty folder to write in, which goes with the jail.
     """
 
     source: str
@@ -39,6 +40,7 @@ class Job:
     anchor_lines: tuple[int, ...] = ()
     events: bool = False
     watched: tuple[str, ...] = ()
+    files: bool = False
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ ZYGOTE_ONLY: dict[str, tuple[int | None, int | None]] = {
 }  # fmt: skip
 _OWN_PID = -1  # stands for the process that installs the filter
 _WRITING = 0o3 | 0o100 | 0o1000 | 0o20000000  # O_WRONLY | O_RDWR, O_CREAT, O_TRUNC, O_TMPFILE
-_EPERM, _ENOTTY, _ENOSYS = 1, 25, 38
+_EPERM, _ENOTTY, _ENOSYS, _ENOTSUP = 1, 25, 38, 95
 _FIONREAD, _FIONBIO, _FIONCLEX, _FIOCLEX = 0x541B, 0x5421, 0x5450, 0x5451
 _AF_UNIX = 1
 _F_DUPFD_CLOEXEC = 1030
@@ -74,6 +74,28 @@ CONDITIONAL: _Conditional = {
     "sendto": ((44, 206), ((4, "null", ()),), _EPERM),  # to the peer of a pair only
     "clone3": ((435, 435), ((0, "in", ()),), _ENOSYS),  # so that the C library tries clone, and gets EPERM
 }
+# Of those, otherwise where files may be written: locks too; there are no extended attributes, as on many systems.
+CONDITIONAL_WITH_FILES: _Conditional = {
+    "fcntl": ((72, 25), ((1, "in", (0, 1, 2, 3, 4, 5, 6, 7, _F_DUPFD_CLOEXEC)),), _EPERM),
+    **{
+        name: (numbers, ((0, "in", ()),), _ENOTSUP)
+        for name, numbers in {
+            "getxattr": (191, 8), "lgetxattr": (192, 9), "fgetxattr": (193, 10), "listxattr": (194, 11),
+            "llistxattr": (195, 12), "flistxattr": (196, 13), "setxattr": (188, 5), "lsetxattr": (189, 6),
+            "fsetxattr": (190, 7),
+        }.items()
+    },
+}  # fmt: skip
+# What a program may do besides where it has a folder to write in.
+FILES: dict[str, tuple[int | None, int | None]] = {
+    "mkdir": (83, None), "mkdirat": (258, 34), "rmdir": (84, None), "unlink": (87, None), "unlinkat": (263, 35),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "link": (86, None), "linkat": (265, 37),
+    "symlink": (88, None), "symlinkat": (266, 36), "creat": (85, None), "truncate": (76, 45), "chmod": (90, None),
+    "fchmod": (91, 52), "fchmodat": (268, 53), "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
+    "utimensat": (280, 88), "fsync": (74, 82), "fdatasync": (75, 83), "fallocate": (285, 47), "flock": (73, 32),
+    "umask": (95, 166), "chdir": (80, 49), "fchdir": (81, 50), "statfs": (137, 43), "fstatfs": (138, 44),
+    "sendfile": (40, 71), "copy_file_range": (326, 285), "open": (2, None), "openat": (257, 56),
+}  # fmt: skip
 # Allowed to the warm interpreter without condition, to a program only under these.
 CONDITIONAL_IN_PROGRAM: _Conditional = {
     "kill": ((62, 129), ((0, "in", (_OWN_PID,)),), _EPERM),
@@ -96,19 +118,20 @@ def supported(machine: str | None = None) -> bool:
     return os.uname().sysname == "Linux" and (machine or platform.machine()) in _ARCHITECTURES
 
 
-def assemble(machine: str | None = None) -> bytes:
-    """The long filter as an array of `struct sock_filter`. Raises KeyError where not supported."""
+def assemble(machine: str | None = None, *, files: bool = False) -> bytes:
+    """The long filter as an array of `struct sock_filter`; `files` lets write, make and remove files where there is
+    a place to. Raises KeyError where not supported."""
     column, architecture = _ARCHITECTURES[machine or platform.machine()]
     code: list[_Instruction] = [(_LOAD, 0, 0, 4), (_JUMP_EQ, 1, 0, architecture), (_RETURN, 0, 0, _KILL)]
     code.append((_LOAD, 0, 0, 0))
     if column == 0:
         code += [(_JUMP_GE, 0, 1, _X32_BIT), (_RETURN, 0, 0, _KILL)]
-    unconditional = [*ALLOWED.values(), *ZYGOTE_ONLY.values()]
+    unconditional = [*ALLOWED.values(), *ZYGOTE_ONLY.values(), *(FILES.values() if files else ())]
     for numbers in unconditional + [numbers for numbers, _, _ in CONDITIONAL_IN_PROGRAM.values()]:
         number = numbers[column]
         if number is not None:
             code += [(_JUMP_EQ, 0, 1, number), (_RETURN, 0, 0, _ALLOW)]
-    code += _conditional(CONDITIONAL, column, 0)
+    code += _conditional({**CONDITIONAL, **(CONDITIONAL_WITH_FILES if files else {})}, column, 0)
     return _pack([*code, (_RETURN, 0, 0, _ERRNO | _EPERM)])
 
 
@@ -167,9 +190,9 @@ class _Program(ctypes.Structure):
 class Filter:
     """Both filters, made ready before the fork; each `install…` puts this process under one for good."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, files: bool = False) -> None:
         marker = 0x7EADBEEF  # a process number that no process has: found again to be replaced
-        self._long = _Ready(assemble())
+        self._long = _Ready(assemble(files=files))
         short = assemble_for_program(marker)
         self._short = _Ready(short)
         self._pid_offsets = [place for place in range(4, len(short), 8) if short[place : place + 4] == _word(marker)]

@@ -44,6 +44,9 @@ class Start:
     environment: dict[str, str] = field(default_factory=dict)
     seccomp_required: bool = True
     advice: str = ""
+    files: bool = False  # for one job, which may write files
+    mounted: bool = True  # the folder to write in is a tmpfs of the jail's own, to be limited
+    folder: str = "/"  # where it is started
     path: Sequence[str] = ()  # folders of packages, as the warm interpreter sees them
     imports: Sequence[str] = ()
 
@@ -63,18 +66,20 @@ class Zygote:
                     stdout=subprocess.DEVNULL,
                     stderr=self._errors,
                     env=start.environment,
-                    cwd="/",
+                    cwd=start.folder,
                     start_new_session=True,
                 )
             except OSError as error:
                 ours.close()
                 self._errors.close()
                 raise SandboxError(f"{start.command[0]} does not start: {error}; {start.advice}") from None
-        rehearsal = [vars(Job(**sample)) for sample in SAMPLES]
+        rehearsal = [] if start.files else [vars(Job(**sample)) for sample in SAMPLES]
         configuration = {
             "seccomp_required": start.seccomp_required,
             "limits": asdict(limits),
             "rehearsal": rehearsal,
+            "files": start.files,
+            "mounted": start.files and start.mounted,
             "path": start.path,
             "imports": start.imports,
         }
@@ -162,8 +167,9 @@ class ZygoteSandbox(Sandbox):
         self._zygote: Zygote | None = Zygote(self.start, limits)
 
     @abstractmethod
-    def _how_to_start(self) -> Start:
-        """The command of the warm interpreter. Raises SandboxError where it cannot be had here."""
+    def _how_to_start(self, *, files: bool = False) -> Start:
+        """The command of the warm interpreter, or of one for a single job that may write files. Raises SandboxError
+        where it cannot be had here."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -183,7 +189,7 @@ class ZygoteSandbox(Sandbox):
         seen: list[Observation] = []
         with self._lock:
             while len(seen) < len(jobs):
-                batch = jobs[len(seen) : len(seen) + self.limits.num_together]
+                batch = _that_share(jobs[len(seen) : len(seen) + self.limits.num_together])
                 if len(batch) == 1:
                     seen.append(self._run_alone(batch[0]))
                     continue
@@ -196,10 +202,18 @@ class ZygoteSandbox(Sandbox):
         return seen
 
     def _run_alone(self, job: Job) -> Observation:
-        return self._exchange([job])[0]
+        return (self._run_in_own_jail(job) if job.files else self._exchange([job]))[0]
 
-    def _exchange(self, jobs: Sequence[Job]) -> list[Observation]:
-        """What was seen of the first jobs (at least one), run in one process."""
+    def _run_in_own_jail(self, job: Job) -> list[Observation]:
+        """A job that writes files, in a jail that is made for it and gone after it."""
+        try:
+            with contextlib.closing(Zygote(self._how_to_start(files=True), self.limits)) as zygote:
+                return self._exchange([job], zygote)
+        except SandboxError as error:
+            return [Observation(Verdict.SANDBOX_FAILED, str(error))]
+
+    def _exchange(self, jobs: Sequence[Job], own: Zygote | None = None) -> list[Observation]:
+        """What was seen of the first jobs (at least one), run in one process, of the warm interpreter or of `own`."""
         nonce = secrets.token_hex(16)
         request = {"nonce": nonce, "jobs": [vars(job) for job in jobs]}
         try:
@@ -212,16 +226,17 @@ class ZygoteSandbox(Sandbox):
             return [Observation(Verdict.REFUSED, f"a program of more than {self.limits.request_bytes} bytes")]
         for last_try in (False, True):
             try:
-                answer = self._ready().exchange(data, self.limits)
+                answer = (own or self._ready()).exchange(data, self.limits)
             except ZygoteLost as error:
-                self._replace()
-                if last_try:
+                if own is None:
+                    self._replace()
+                if last_try or own is not None:
                     return [Observation(Verdict.SANDBOX_FAILED, f"the warm interpreter was lost: {error}")]
                 continue
             except SandboxError as error:
                 return [Observation(Verdict.SANDBOX_FAILED, str(error))]
             seen = judge(answer, len(jobs), nonce, self.limits)
-            if any(_is_odd(one) for one in seen):
+            if own is None and any(_is_odd(one) for one in seen):
                 self._replace()
             if seen:
                 return seen
@@ -245,6 +260,12 @@ class ZygoteSandbox(Sandbox):
         with self._lock:
             if os.getpid() == self._owner:
                 self._replace()
+
+
+def _that_share(jobs: Sequence[Job]) -> Sequence[Job]:
+    """The first jobs that one process may run: none that writes files beside another."""
+    writing = next((place for place, job in enumerate(jobs) if job.files), len(jobs))
+    return jobs[: max(1, writing)]
 
 
 def _is_ordinary(seen: Observation) -> bool:

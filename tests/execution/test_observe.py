@@ -99,7 +99,7 @@ def test_states_are_not_in_the_programs_output(jails: Jails) -> None:
         ("memory", "def f():\n    x = 'a' * 2**40\n    return x"),
         ("output", "def f():\n    x = 1\n    while True: print('x' * 1000)\n    return x"),
         ("crashed", "import os\ndef f():\n    x = 1\n    os._exit(x)"),
-        ("refused", "def f():\n    x = open('x', 'w')\n    return x.name"),
+        ("refused", "import socket\ndef f():\n    x = socket.socket()\n    return x.family"),
         ("not_literal", "def f():\n    x = 1\n    return {x: print}"),
         ("not_literal", "def f():\n    x = 1\n    return float('nan')"),
         ("seed_dependent", "def f():\n    x = list({'a', 'b', 'c', 'd'})\n    return x"),
@@ -167,3 +167,12 @@ def test_nothing_to_observe_is_nothing_observed(jails: Jails) -> None:
 def test_a_call_is_run_once_with_its_states(jails: Jails) -> None:
     one = run_call("def f(x):\n    y = x * 2\n    print(f'y: {y}')\n    return y", "f(4)", jails[0], [3])
     assert (one.verdict, one.states, one.result) == (Verdict.OK, ((0, "y: 8"),), "8")
+
+
+@pytest.mark.parametrize("write", ["open('x', 'w').write('ab')", "sqlite3.connect('x').execute('create table t (a)')"])
+def test_a_program_that_needs_a_folder_to_write_in_gets_one_for_each_run(jails: Jails, write: str) -> None:
+    source = f"import os, sqlite3\ndef f():\n    before = os.listdir()\n    {write}\n    return os.listdir()"
+    outcome, again = seen(jails, source, "f()") + seen(jails, source, "f()")
+    assert isinstance(outcome, Trace), outcome
+    assert [state.text for state in outcome.states][:1] == ["before: []"]
+    assert (outcome.result, again) == ("['x']", outcome)
