@@ -200,3 +200,28 @@ def test_literals_compare_strictly_by_type_and_nothing_is_evaluated(one: str, ot
 def test_a_literal_over_the_size_is_refused() -> None:
     with pytest.raises(ValueError, match="at most 200000"):
         parse_literal("'" + "x" * 200_000 + "'")
+
+
+def test_arrays_and_scalars_of_numpy_show_their_plain_values() -> None:
+    import numpy
+
+    assert canonical(numpy.array([[1, 2], [3, 4]])) == ("ndarray", "array([[1, 2], [3, 4]])", False)
+    assert canonical({"a": numpy.zeros(2)}) == ("dict", "{'a': array([0.0, 0.0])}", False)
+    assert canonical(numpy.float64(0.5)) == ("float64", "float64(0.5)", False)
+    assert canonical(numpy.int64(7)) == ("int64", "int64(7)", False)
+
+
+def test_a_programs_own_ndarray_is_an_object_like_others() -> None:
+    calls: list[str] = []
+
+    class ndarray:
+        __array_interface__ = None
+
+        def __init__(self) -> None:
+            self.n = 1
+
+        def tolist(self) -> list[int]:
+            calls.append("tolist")
+            return []
+
+    assert (canonical(ndarray()), calls) == (("ndarray", "ndarray(n=1)", False), [])
