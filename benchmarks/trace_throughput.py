@@ -21,7 +21,7 @@ from typing import Any
 
 import ray
 
-from benchmarks.cpu_time import cpu_s, family_cpu_s
+from benchmarks.cpu_time import cpu_s
 from benchmarks.leftovers import rss_kib
 from corpus.synthesis import synthesise
 from execution.anchors import instrument
@@ -149,22 +149,22 @@ def pool_table(size: int, workers: Sequence[int], simulated: Sequence[int]) -> s
 
 
 def run_pool(make: Callable[[], Any], pieces: Sequence[tuple[str, Any]], count: int) -> tuple[float, float, list[str]]:
-    """Programs per second, busy cores, and the last answer, of `count` workers on a Ray of their own."""
+    """Programs per second, busy cores of workers and jails, and the last answer, of `count` workers on a Ray alone."""
     settings = load_settings().model_copy(update={"workers": count, "ray_address": ""})
     with ray_cluster(settings):
         actor: Any = ray.remote(num_cpus=1)(_Worker)
         workers = [actor.remote(make) for _ in range(count)]
         ray.get([worker.wait_until_up.remote() for worker in workers])
-        programs, answer = 0, [""]
-        started, started_cpu = time.perf_counter(), family_cpu_s(os.getpid())
-        for _, answer in spread(lambda: workers.pop() if workers else actor.remote(make), pieces, count):
-            programs += len(answer)
+        programs, used_s, answer = 0, 0.0, [""]
+        started = time.perf_counter()
+        for _, (answer, each_s) in spread(lambda: workers.pop() if workers else actor.remote(make), pieces, count):
+            programs, used_s = programs + len(answer), used_s + each_s
         passed = time.perf_counter() - started
-        return programs / passed, (family_cpu_s(os.getpid()) - started_cpu) / passed, answer
+        return programs / passed, used_s / passed, answer
 
 
 class _Worker:
-    """What Ray starts: makes the real worker in its own process."""
+    """What Ray starts: makes the real worker in its own process, and tells the CPU seconds of each piece."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self.worker = make()
@@ -172,8 +172,11 @@ class _Worker:
     def wait_until_up(self) -> None:
         """Answered once `__init__` has ended."""
 
-    def do(self, piece: Any) -> list[str]:
-        return self.worker.do(piece)
+    def do(self, piece: Any) -> tuple[list[str], float]:
+        sandboxes = getattr(self.worker, "sandboxes", ())
+        before = cpu_s(sandboxes)
+        answer = self.worker.do(piece)
+        return answer, cpu_s(sandboxes) - before
 
 
 def sources() -> Iterator[list[Program]]:
