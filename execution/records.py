@@ -24,6 +24,9 @@ FLAGS = {
     "settrace_removed": "the tracer was gone when the program ended",
     "collector_walked": "the program asked the garbage collector for objects",
     "frames_walked": "the program read frames",
+    "hook_added": "the program added an audit hook",
+    "memory_reached": "the program used ctypes",
+    "forged_state": "the program called the recorder of states itself",
     "states_cut": "more states, or longer ones, than the limits allow",
     "forged_record": "the record is malformed or not the runner's",
     "wants_processes": "the program asked for a process or a signal",
@@ -31,7 +34,8 @@ FLAGS = {
     "wants_network": "the program asked for the network",
     "wants_files": "the program asked to write or change a file",
 }
-TAMPERING = frozenset({"settrace_called", "settrace_removed", "collector_walked", "frames_walked", "forged_record"})
+_OF_LOOKING = {"settrace_called", "settrace_removed", "collector_walked", "frames_walked"}
+TAMPERING = frozenset({*_OF_LOOKING, "hook_added", "memory_reached", "forged_state", "forged_record"})
 _KINDS = frozenset({"call", "line", "return", "exception"})
 _SAID_VERDICTS = frozenset({Verdict.OK, Verdict.EXCEPTION, Verdict.MEMORY, Verdict.OUTPUT, Verdict.REFUSED})
 _MAX_NAME_CHARS = 1000

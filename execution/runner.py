@@ -15,9 +15,10 @@ import sys
 import types
 from _io import BufferedWriter, FileIO, TextIOWrapper
 from _json import encode_basestring_ascii, make_encoder
+from _signal import ITIMER_REAL, setitimer
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
+from gc import callbacks
 from posix import _exit, dup2, ftruncate, lseek, pread, write
 from random import getstate as get_random_state
 from random import seed as seed_generator
@@ -28,7 +29,6 @@ from execution.canonical import canonical, type_name
 from execution.limits import Limits
 from execution.residue import Residue, imports_only_shareable
 from execution.tracer import (
-    FILE,
     AnchorError,
     Events,
     States,
@@ -50,6 +50,7 @@ _WATCHED = {
     "sqlite3.connect": "wants_files",
     **dict.fromkeys(("gc.get_objects", "gc.get_referrers", "gc.get_referents"), "collector_walked"),
     "sys._current_frames": "frames_walked",
+    "sys.addaudithook": "hook_added",
 }
 _SET_TRACE = frozenset({"sys.settrace", "sys.setprofile"})
 _TRACER_FILE = Events.give_up.__code__.co_filename
@@ -61,6 +62,8 @@ class Watch:
     def __init__(self) -> None:
         self.flags: set[str] = set()
         self.active = False
+        self.guarded: object = None  # nobody may look into it
+        library = _library_folders()
 
         def hook(event: str, args: tuple[Any, ...]) -> None:
             if not self.active:
@@ -74,7 +77,12 @@ class Watch:
                 elif event in _SET_TRACE:
                     flag = None if self._caller() == _TRACER_FILE else "settrace_called"
                 elif event == "sys._getframe" or (event == "object.__getattr__" and args[1] in _FRAME_READS):
-                    flag = "frames_walked" if self._caller() == FILE else None
+                    watched = event == "object.__getattr__" and args[0] is self.guarded
+                    flag = "frames_walked" if watched or not self._caller().startswith(library) else None
+                elif event == "object.__getattr__" and args[0] is self.guarded:
+                    flag = "frames_walked"
+                elif event[:7] == "ctypes.":
+                    flag = "memory_reached"
             if flag is not None:
                 self.flags.add(flag)
 
@@ -86,6 +94,11 @@ class Watch:
         name = sys._getframe(2).f_code.co_filename
         self.active = True
         return name
+
+
+def _library_folders() -> tuple[str, ...]:
+    """What the file names of code begin with that may read frames: the library's, the interpreter's own, and ours."""
+    return *(entry for entry in sys.path if entry), "<frozen ", _TRACER_FILE.partition(" ")[0]
 
 
 def _opens_for_writing(args: tuple[Any, ...]) -> str | None:
@@ -165,7 +178,7 @@ class Runner:
         calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
         record: dict[str, Any] = {"verdict": "ok", "detail": "", "exception": None, "flags": []}
         try:
-            code, call = self._compile(job, states.record, calls)
+            code, call = self._compile(job, states, calls)
         except AnchorError as error:
             record["verdict"], record["detail"] = "refused", str(error)
             return record
@@ -174,13 +187,15 @@ class Runner:
             return record
         output = _new_stdout()
         generator = get_random_state()[1] if "random" in job["source"] else None
+        self.watch.guarded = states.guarded
         self._execute(code, call, events, record)
         if generator is not None and (left := get_random_state()[1]) != generator:
             record["random_state"] = str(hash(left))
         self._finish_output(output, record)
         record["states"] = states.rows
-        if states.cut:
-            record["flags"].append("states_cut")
+        record["flags"] += [
+            name for name, holds in (("states_cut", states.cut), ("forged_state", states.forged)) if holds
+        ]
         record["flags"] += sorted(self.watch.flags)
         self.watch.flags.clear()
         if job["files"] and "wants_files" in record["flags"]:
@@ -191,9 +206,7 @@ class Runner:
         record["cpu_s"], record["wall_s"] = process_time() - started_cpu, perf_counter() - started
         return record
 
-    def _compile(
-        self, job: dict[str, Any], record: Callable[..., None], calls: list[Any]
-    ) -> tuple[types.CodeType, types.CodeType]:
+    def _compile(self, job: dict[str, Any], states: States, calls: list[Any]) -> tuple[types.CodeType, types.CodeType]:
         marker = self.marker
         source, anchor_lines = job["source"], tuple(job["anchor_lines"])
         code = self.codes.get((source, anchor_lines))
@@ -205,8 +218,8 @@ class Runner:
             calls.append((args, kwargs))
             return function(*args, **kwargs)
 
-        recorders = {f"{marker}{position}": partial(record, position) for position in range(len(anchor_lines))}
-        return put_constants(code, recorders) if recorders else code, put_constants(call, {marker: invoke})
+        made = states.put_into(code, anchor_lines, marker) if anchor_lines else code
+        return made, put_constants(call, {marker: invoke})
 
     def _execute(
         self, code: types.CodeType, call: types.CodeType, events: Events | None, record: dict[str, Any]
@@ -230,7 +243,8 @@ class Runner:
             value = eval(call, module.__dict__)
         except BaseException as raised:  # noqa: BLE001 whatever the program raises is its result
             error = raised
-        self.watch.active = False
+        callbacks.clear()
+        setitimer(ITIMER_REAL, 0)
         sys.setrecursionlimit(recursion_limit)
         if events is not None and not events.stop():
             record["flags"].append("settrace_removed")
@@ -242,6 +256,7 @@ class Runner:
         else:
             record["verdict"] = "exception"
             record["exception"] = [type_name(error), _final_message(error, limits.message_chars)]
+        self.watch.active = False
 
     def _finish_output(self, output: TextIOWrapper, record: dict[str, Any]) -> None:
         with suppress(OSError, ValueError):  # over the limit, or closed by the program

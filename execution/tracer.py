@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dis import opmap
 from types import CodeType, FrameType, MethodType
 from typing import Any
@@ -36,15 +36,43 @@ class AnchorError(ValueError):
 
 
 class States:
-    """Texts of the anchors in the order in which they were reached, bounded in number and size."""
+    """Texts of the anchors in the order in which they were reached, bounded in number and size.
+
+    The recorder that stands in a program's code is the `send` of a generator: possessing it leads to nothing but the
+    generator, whose frame cannot be read without an audit event (`guarded`). Called from anywhere but an anchor's
+    line of the program's own code, it records nothing and says so (`forged`).
+    """
 
     def __init__(self, limits: Limits) -> None:
         self.rows: list[tuple[int, str]] = []
         self.cut = False
-        rows, most, most_chars = self.rows, limits.num_states, limits.state_chars
+        self.forged = False
+        self.limits = limits
+        self.guarded: object = None
 
-        def record(position: int, text: str) -> None:
-            if len(rows) >= most:
+    def put_into(self, code: CodeType, anchor_lines: Sequence[int], marker: str) -> CodeType:
+        """The code with the recorder in place of each anchor's marker."""
+        positions = {line: position for position, line in enumerate(anchor_lines)}
+        known: dict[int, CodeType] = {}
+        recording = self._recording(positions, known)
+        next(recording)
+        self.guarded = recording
+        recorders = dict.fromkeys((f"{marker}{position}" for position in positions.values()), recording.send)
+        made = put_constants(code, recorders)
+        known.update((id(part), part) for part in _with_nested(made))
+        return made
+
+    def _recording(self, positions: Mapping[int, int], known: Mapping[int, CodeType]) -> Generator[None, str, None]:
+        rows, most, most_chars = self.rows, self.limits.num_states, self.limits.state_chars
+        frame_of = sys._getframe
+        while True:
+            text = yield
+            caller = frame_of(1)
+            position = positions.get(caller.f_lineno) if id(caller.f_code) in known else None
+            del caller
+            if position is None or type(text) is not str:
+                self.forged = True
+            elif len(rows) >= most:
                 self.cut = True
             elif len(text) > most_chars:
                 self.cut = True
@@ -52,7 +80,12 @@ class States:
             else:
                 rows.append((position, text))
 
-        self.record = record
+
+def _with_nested(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if type(constant) is CodeType:
+            yield from _with_nested(constant)
 
 
 def compile_program(source: str, anchor_lines: tuple[int, ...], marker: str) -> CodeType:

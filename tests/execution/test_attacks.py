@@ -265,7 +265,48 @@ def test_a_program_that_poisons_all_builtins_still_has_its_result(jail: Sandbox)
     assert (seen.verdict, seen.result) == (Verdict.OK, "[1]")
 
 
+def test_there_is_no_shared_memory_and_no_device_but_null_and_random(jail: Sandbox) -> None:
+    source = "import os\ndef f():\n    return os.path.exists('/dev/shm'), sorted(os.listdir('/dev'))"
+    assert attack(jail, source).result == "(False, ['null', 'urandom'])"
+    memory = "multiprocessing.shared_memory.SharedMemory('left', create=True, size=10)"
+    assert errors_of(jail, "import multiprocessing.shared_memory", memory) in {"[1]", "[2]", "[38]"}
+
+
+def test_the_time_that_one_program_took_does_not_show_in_the_next(jail: Sandbox) -> None:
+    """Nothing is counted for the children of a process that is new; it starts with little time of its own."""
+    attack(jail, "def f():\n    return sum(range(3_000_000))")
+    source = """
+        import os, resource
+        def f():
+            times = os.times()
+            of_children = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return times.children_user + times.children_system + of_children.ru_utime, times.user + times.system < 0.1
+    """
+    assert attack(jail, source).result == "(0.0, True)"
+
+
+def test_the_memory_of_another_process_cannot_be_read(jail: Sandbox) -> None:
+    source = """
+        import ctypes, os
+        def f():
+            libc = ctypes.CDLL(None, use_errno=True)
+            place = (ctypes.c_size_t * 2)(0, 8)
+            seen = []
+            for process in (os.getppid(), 1, os.getpid()):
+                seen.append((libc.process_vm_readv(process, place, 1, place, 1, 0), ctypes.get_errno()))
+            return seen
+    """
+    assert attack(jail, source).result == "[(-1, 1), (-1, 1), (-1, 1)]"
+
+
 # -- hostile values
+
+
+def test_a_result_that_cannot_be_pickled_is_shown(jail: Sandbox) -> None:
+    source = "def f():\n    return [lambda: 1, (n for n in [1]), open]"
+    seen = attack(jail, source)
+    assert (seen.verdict, seen.result_is_literal) == (Verdict.OK, False)
+    assert seen.result is not None and " at 0x" not in seen.result
 
 
 HOSTILE = """
