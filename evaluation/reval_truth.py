@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from evaluation.reval import Pair, RevalRow
 from execution.flat import Flattened, expressions_to_watch, flattened
 from execution.limits import DEFAULT_LIMITS, MEBIBYTE, Limits
-from execution.sandbox import Job, Observation, Verdict
+from execution.sandbox import Job, Observation, Sandbox, Verdict
 from execution.shown import Shown
 
 # Ample for these programs, the longest run of which has 27,000 events: a cut event or value would be no truth.
@@ -76,6 +76,13 @@ def pair_job(row: RevalRow, pair: Pair) -> Job:
     given = f"{{'text': {row.test!r}, 'index': {pair.input_index}, 'namespace': globals()}}"
     source = f"{row.source}\nexec(compile({_PREPARE!r}, '<prepare>', 'exec'), {given})\n"
     return Job(source, "test_()", events=True, watched=tuple(watched))
+
+
+def run_pair(row: RevalRow, pair: Pair, sandbox: Sandbox) -> Observation:
+    """The run of one input; where it comes to nothing, once more with an empty folder to write files in."""
+    job = pair_job(row, pair)
+    seen = sandbox.run(job)
+    return seen if seen.verdict == Verdict.OK else sandbox.run(replace(job, files=True))
 
 
 def truths(pair: Pair, seen: Observation) -> list[PointTruth]:

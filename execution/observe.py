@@ -102,7 +102,7 @@ def _observe_placed(
 ) -> list[Trace | SetAside]:
     first, second = sandboxes
     original = _run_all(first, lambda program: Job(program.source, program.call, events=True), programs)
-    writing = {program for program, seen in zip(programs, original, strict=True) if _wants_to_write(seen)}
+    writing = {program for program, seen in zip(programs, original, strict=True) if wants_to_write(seen)}
     for place, program in enumerate(programs):
         if program in writing:
             original[place] = first.run(Job(program.source, program.call, events=True, files=True))
@@ -127,7 +127,7 @@ def _observe_placed(
     return [outcomes[place] for place in range(len(programs))]
 
 
-def _wants_to_write(seen: Observation) -> bool:
+def wants_to_write(seen: Observation) -> bool:
     """Whether a folder to write in is all that the program lacked."""
     return seen.verdict == Verdict.REFUSED and {flag for flag in seen.flags if flag.startswith("wants")} == {
         "wants_files"

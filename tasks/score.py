@@ -15,7 +15,7 @@ from evaluation import reval, reval_truth
 from evaluation.benchmark_files import BenchmarkError, read_rows
 from evaluation.intervals import Interval, mean_interval
 from evaluation.reval import Pair, RevalRow
-from evaluation.reval_truth import TRUTH_LIMITS, NoTruth, PointTruth, pair_job, truths
+from evaluation.reval_truth import TRUTH_LIMITS, NoTruth, PointTruth, run_pair, truths
 from evaluation.scorers import livecodebench
 from evaluation.scorers.completions import OFFICIAL_LIMITS, Completion, Direction, score_row
 from evaluation.scorers.judgement import Judgement, Mode, mean_pass_at_k
@@ -99,7 +99,7 @@ class _RevalJudge:
         key = program.item_id, pair.input_index
         if key not in self.known:
             try:
-                self.known[key] = truths(pair, self.truth_jail.run(pair_job(program, pair)))
+                self.known[key] = truths(pair, run_pair(program, pair, self.truth_jail))
             except NoTruth:
                 self.known[key] = None
         return self.known[key]

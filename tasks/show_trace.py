@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from execution.anchors import Instrumented, instrument
+from execution.observe import wants_to_write
 from execution.sandbox import Job, Observation, Sandbox, Verdict, open_sandbox
 from execution.source_file import SourceFileError, read_source
 from execution.traces import Event
@@ -43,15 +44,21 @@ def show_trace(file: Path, call: str, backend: str, out: Console, *, events: boo
     except (SyntaxError, ValueError) as error:
         raise SourceFileError(f"the call {call!r} is no expression: {getattr(error, 'msg', error)}") from None
     with open_sandbox(backend) as sandbox:
-        seen = sandbox.run(Job(placed.source, call, placed.anchor_lines))
+        anchored = Job(placed.source, call, placed.anchor_lines)
+        seen = sandbox.run(anchored)
+        writes = wants_to_write(seen)
+        if writes:
+            seen = sandbox.run(dataclasses.replace(anchored, files=True))
         wanted = events or as_json or seen.exception is not None
-        traced = sandbox.run(Job(source.text, call, events=True)) if wanted else None
+        traced = sandbox.run(Job(source.text, call, events=True, files=writes)) if wanted else None
         if as_json:
             out.print_json(json.dumps(_as_dict(placed, seen, traced, sandbox)))
         else:
             _print_program(placed, seen, out)
             if traced and events:
                 _print_events(traced, source.text, out)
+            if writes:
+                out.print("(it writes files: it was run in an empty folder of its own, which is gone)")
             _print_end(seen, traced, sandbox, out)
     return seen.verdict == Verdict.OK
 

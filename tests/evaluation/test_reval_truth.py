@@ -13,7 +13,7 @@ import pytest
 
 from evaluation import reval
 from evaluation.reval import Pair, Point, RevalRow
-from evaluation.reval_truth import PACKAGES, TRUTH_LIMITS, NoTruth, PointTruth, pair_job, truths
+from evaluation.reval_truth import PACKAGES, TRUTH_LIMITS, NoTruth, PointTruth, pair_job, run_pair, truths
 from evaluation.visits import line_visits
 from execution.sandbox import Sandbox, open_sandbox
 from execution.values import equal_literals
@@ -81,6 +81,28 @@ def test_the_input_number_counts_test_classes(sandbox: Sandbox) -> None:
     assert (first.covered, first.next_lines, second.covered) == (True, (-1,), False)
 
 
+def test_a_class_that_writes_files_is_run_where_it_can(sandbox: Sandbox) -> None:
+    source = """\
+class Store:
+    def save(self, text):
+        with open('a.txt', 'w') as file:
+            file.write(text)
+        with open('a.txt') as file:
+            back = file.read()
+        return back
+"""
+    test = """\
+import unittest
+class First(unittest.TestCase):
+    def test_1(self):
+        self.assertEqual(Store().save('xy'), 'xy')
+"""
+    one = pair(0, "", (6, "back"))
+    assert truths(one, run_pair(row(source, "Store", test, one), one, sandbox)) == [
+        PointTruth(True, (5,), (("str", "'xy'"),))
+    ]
+
+
 def test_a_failing_test_and_cut_events_are_no_truth(sandbox: Sandbox) -> None:
     one = pair(0, "(10 ** 6,)", (1, "n"))
     failing = sandbox.run(pair_job(row("def f(n):\n    raise ValueError(n)\n", "f", None, one), one))
@@ -102,7 +124,7 @@ def test_all_points_agree_with_revals_published_truth(benchmarks: Path, sandbox:
     num_points = 0
     for program in reval.load(benchmarks):
         for one in program.pairs:
-            seen = sandbox.run(pair_job(program, one))
+            seen = run_pair(program, one, sandbox)
             visits = line_visits(seen.events, ast.parse(program.source))
             for number, ours in enumerate(truths(one, seen)):
                 said = published[program.item_id, one.input_index, number]

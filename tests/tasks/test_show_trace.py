@@ -85,6 +85,13 @@ def test_a_missing_package_is_explained(show: Show) -> None:
     assert lines[-2].startswith("(in the sandbox there is the standard library")
 
 
+def test_a_program_that_writes_files_is_shown_as_run_in_a_folder_of_its_own(show: Show) -> None:
+    source = "def f(x):\n    with open('a.txt', 'w') as file:\n        n = file.write(x)\n    return n\n"
+    ended_well, lines = show(source, "f('abc')")
+    assert ended_well
+    assert lines[-3].startswith("(it writes files: it was run in an empty folder") and lines[-2] == "result: 3  (int)"
+
+
 def test_a_long_state_is_cut_in_the_table_and_whole_as_json(show: Show) -> None:
     source = "def f(n):\n    x = 'a' * n\n    return len(x)\n"
     assert any("(2,003 characters)" in line or "2,005 characters" in line for line in show(source, "f(2000)")[1])
