@@ -17,7 +17,9 @@ OUTPUT, CRASHED, REFUSED = Verdict.OUTPUT, Verdict.CRASHED, Verdict.REFUSED
 
 @dataclass(frozen=True)
 class Attack:
-    """`ends_jail`: after it the warm interpreter is replaced. `sleeps`: only the wall limit ends it."""
+    """`ends_jail`: after it the warm interpreter is replaced. `sleeps`: only the wall limit ends it. `files`: it runs
+    in a jail of its own, with a folder to write in.
+    """
 
     name: str
     source: str
@@ -26,10 +28,11 @@ class Attack:
     ends_jail: bool = False
     sleeps: bool = False
     events: bool = False
+    files: bool = False
 
     @property
     def job(self) -> Job:
-        return Job(self.source, "f()", events=self.events)
+        return Job(self.source, "f()", events=self.events, files=self.files)
 
 
 def _attack(name: str, *verdicts: Verdict, source: str, **more: str | bool) -> Attack:
@@ -284,4 +287,53 @@ _POISONING = (
     _attack("exit handler", OK, source="import atexit, os\ndef f():\n    atexit.register(os._exit, 3)", result="None"),
 )
 
-CATALOGUE: tuple[Attack, ...] = (*_EXHAUSTING, *_FORGING, *_CRASHING, *_REACHING_OUT, *_POISONING)
+_WRITING = (
+    _attack(
+        "files: left behind",
+        OK,
+        source="""
+        import os
+        def f():
+            found = os.listdir('.')
+            open('left', 'w').write('x')
+            return found, os.listdir('.')
+        """,
+        result="([], ['left'])",
+        files=True,
+    ),
+    _attack(
+        "files: full disk",
+        EXCEPTION,
+        source="""
+        def f():
+            for number in range(1000): open(str(number), 'wb').write(b'x' * 1_000_000)
+        """,
+        files=True,
+    ),
+    _attack(
+        "files: many inodes",
+        EXCEPTION,
+        source="def f():\n    for number in range(10**6): open(str(number), 'w').close()",
+        files=True,
+    ),
+    _attack(
+        "files: deep folders",
+        EXCEPTION,
+        source="import os\ndef f():\n    while True: os.mkdir('a'); os.chdir('a')",
+        files=True,
+    ),
+    _attack(
+        "files: link to the outside",
+        EXCEPTION,
+        source="import os\ndef f():\n    os.symlink('/etc/passwd', 'a')\n    return open('a').read()",
+        files=True,
+    ),
+    _attack(
+        "files: crash while writing",
+        CRASHED,
+        source="import os\ndef f():\n    open('left', 'w').write('x')\n    os._exit(0)",
+        files=True,
+    ),
+)
+
+CATALOGUE: tuple[Attack, ...] = (*_EXHAUSTING, *_FORGING, *_CRASHING, *_REACHING_OUT, *_POISONING, *_WRITING)
