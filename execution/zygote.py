@@ -197,7 +197,9 @@ class ZygoteSandbox(Sandbox):
                 good = [place for place, one in enumerate(several) if not _is_ordinary(one)]
                 kept = several[: good[0]] if good else several
                 seen += kept
-                if len(kept) < len(several) or not kept:
+                if not kept and several[0].verdict == Verdict.TIMEOUT:
+                    seen.append(several[0])  # it had the process to itself until then
+                elif len(kept) < len(several) or not kept:
                     seen.append(self._run_alone(jobs[len(seen)]))
         return seen
 
