@@ -271,7 +271,11 @@ def _score_completions(
     from tasks.score import completions_table, score_completions
 
     sandbox = load_settings().sandbox
-    _score(lambda: score_completions(benchmark, data, answers, direction, mode, sandbox), completions_table, as_json)
+    _score(
+        lambda: score_completions(benchmark, data, answers, direction, mode, sandbox),
+        lambda rows: completions_table(rows, mode),
+        as_json,
+    )
 
 
 def _score(judge: Callable[[], Iterator[dict[str, Any]]], table: Callable[[Any], Any], as_json: bool) -> None:
