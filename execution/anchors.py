@@ -16,9 +16,9 @@ from itertools import count
 
 from execution.flow import Flow, Placement
 from execution.layout import Layout, same_program
-from execution.scopes import FunctionNode, Scope, open_scope, words
+from execution.scopes import FunctionNode, Scope, open_scope, run_by_printing, words
 
-INSTRUMENTOR_VERSION = "1"
+INSTRUMENTOR_VERSION = "2"
 
 # Methods that an anchor itself may call, or whose calls depend on the hash order.
 _RUN_BY_PRINTING = words("__repr__ __str__ __format__ __del__ __hash__ __eq__ __getattr__ __getattribute__ __class__")
@@ -100,14 +100,17 @@ def place(tree: ast.Module) -> tuple[list[Placement], list[tuple[int, str]]]:
     left_out: list[tuple[int, str]] = []
     names, never_certain = _names(tree)
     return_name = next(name for name in _return_names() if name not in names)
+    printing: frozenset[str] = frozenset()
     stack: list[tuple[ast.Module | FunctionNode, Scope | None, bool]] = [(tree, None, False)]
     while stack:
         node, outer, is_method = stack.pop()
         scope = open_scope(node, outer, is_method)
+        if outer is None and scope.unknown:
+            printing = run_by_printing(tree)
         flow = Flow(scope, return_name, never_certain)
         flow.run()
         left_out += flow.left_out
-        reason = _not_here(scope)
+        reason = _not_here(scope, printing)
         if not reason:
             placements += flow.placements
         elif flow.placements:
@@ -131,6 +134,15 @@ def _names(tree: ast.Module) -> tuple[set[str], frozenset[str]]:
                 names.add(name)
             case ast.Global(names=given) | ast.Nonlocal(names=given):
                 declared.update(given)
+                names.update(given)
+            case ast.alias(name=name, asname=other):
+                names.add(other or name)
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                names.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                names.add(name)
     return names, frozenset(declared & deleted)
 
 
@@ -140,11 +152,13 @@ def _return_names() -> Iterator[str]:
         yield f"return_val_{number}"
 
 
-def _not_here(scope: Scope) -> str:
+def _not_here(scope: Scope, printing: frozenset[str]) -> str:
     """Why no anchor may stand in this scope, or ""."""
     reason = scope.shadows_print()
     if reason:
         return f"no anchor: {reason}"
-    if scope.is_method and not isinstance(scope.node, ast.Module) and scope.node.name in _RUN_BY_PRINTING:
+    if isinstance(scope.node, ast.Module):
+        return ""
+    if scope.node.name in printing or (scope.is_method and scope.node.name in _RUN_BY_PRINTING):
         return f"no anchor: {scope.node.name} may run when a value is printed, compared or looked up"
     return ""

@@ -160,7 +160,7 @@ class Flow:
             case ast.Expr(value=ast.Call() as call):
                 name = mutated_name(call, self.scope)
                 if name in self.scope.bound:
-                    after.setdefault(name, "")  # the call has just looked it up
+                    after.setdefault(name, self.scope.unknown)  # the call has just looked it up
             case ast.Delete():
                 after = _without(after, _deleted([statement]))
         return after
@@ -204,7 +204,7 @@ class Flow:
             if change.kind == "assign":
                 state = self._bind(change.name, reason, state)
             elif change.name in self.scope.bound:  # `d[k] = v` has looked d up, and now holds v
-                state = {**state, change.name: state.get(change.name, "") or reason}
+                state = {**state, change.name: state.get(change.name, self.scope.unknown) or reason}
         return state
 
     def _bind(self, name: str, reason: str, state: State) -> State:
@@ -295,7 +295,7 @@ class Flow:
             for node in ast.walk(case.pattern):
                 name = getattr(node, "name", None) or getattr(node, "rest", None)
                 if isinstance(name, str):
-                    entry = self._bind(name, "", entry)
+                    entry = self._bind(name, self.scope.unknown, entry)
             if case.guard is not None:
                 entry = self._evaluate(case.guard, entry)
             ends.append(self.block(case.body, entry))

@@ -1,8 +1,9 @@
 """Which values an anchor may show: what the syntax tree tells about the text of an expression's value.
 
 `why_not` returns "" for a value that may be shown and a reason where it is evident that its text carries an
-address, depends on the hash order or runs the program's own code. Unknown values pass: what slips through is
-found when two runs under different hash seeds are compared.
+address, depends on the hash order or runs the program's own code. Unknown values pass, except in a module that
+gives its classes a text of their own (`Scope.unknown`): there a value is shown only if it is known to be plain.
+What slips through is found when two runs under different hash seeds are compared.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import ast
 import builtins
 
-from execution.scopes import BUILTIN_METHODS, FUNCTION, HASHED, INSTANCE, ITERATOR, VARYING, Scope, words
+from execution.scopes import BUILTIN_METHODS, FUNCTION, HASHED, INSTANCE, ITERATOR, UNSURE, VARYING, Scope, words
 
 # A name certainly bound at a point of the program -> why its value is not shown, "" where it may be.
 State = dict[str, str]
@@ -34,6 +35,19 @@ _SET_METHODS = words("union intersection difference symmetric_difference")
 _PASSING_METHODS = words("copy pop popitem get setdefault keys values items")
 # These take the elements out of their argument: an iterator or a set becomes a plain sequence.
 _COLLECTING_CALLS = words("list tuple sorted dict collections.deque collections.OrderedDict copy.copy copy.deepcopy")
+# Whatever their arguments are, these give plain values.
+_PLAIN_CALLS = words(
+    "len int float bool str bytes bytearray complex ord chr repr ascii hex oct bin format range isinstance issubclass"
+    " callable hasattr json.dumps sys.intern"
+)
+_PLAIN_MODULES = ("math.", "os.path.")
+_PLAIN_METHODS = words(
+    "split rsplit splitlines join strip lstrip rstrip lower upper title capitalize startswith endswith encode decode"
+    " isdigit isalpha isalnum isspace isupper islower isidentifier zfill ljust rjust center partition rpartition"
+)
+# These give one of their arguments, an element of it, or what its numbers add up to.
+_ARGUMENT_CALLS = words("abs round sum min max pow divmod next iter")
+_PLAIN_TYPES = words("int float bool str bytes complex None")
 _BUILTIN_FUNCTIONS = frozenset(name for name in dir(builtins) if callable(getattr(builtins, name)))
 
 
@@ -64,20 +78,22 @@ def why_not(expression: ast.expr, state: State, scope: Scope) -> str:
             return why_not(value, state, scope)
         case ast.Subscript(value=value):
             reason = why_not(value, state, scope)
-            return reason if reason in (INSTANCE, FUNCTION, HASHED) else ""
+            return reason if reason in (INSTANCE, FUNCTION, HASHED, UNSURE) else ""
+        case ast.Await() | ast.Yield() | ast.YieldFrom():
+            return scope.unknown
         case _:
             return _first(_parts(expression), state, scope)
 
 
 def taken_out(reason: str) -> str:
     """Why an element of such a value is not shown: iterators and sets give plain elements as far as is known."""
-    return reason if reason in (INSTANCE, FUNCTION) else ""
+    return reason if reason in (INSTANCE, FUNCTION, UNSURE) else ""
 
 
 def of_annotation(annotation: ast.expr | None, scope: Scope) -> str:
     """Why a parameter with this type hint is not shown, or ""."""
     if annotation is None:
-        return ""
+        return scope.unknown
     for node in ast.walk(annotation):
         name = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -99,7 +115,8 @@ def of_annotation(annotation: ast.expr | None, scope: Scope) -> str:
             return ITERATOR
         if name in {"set", "frozenset", "Set", "FrozenSet", "AbstractSet", "MutableSet"}:
             return HASHED
-    return ""
+    plain = all(node.id in _PLAIN_TYPES for node in ast.walk(annotation) if isinstance(node, ast.Name))
+    return "" if plain and isinstance(annotation, ast.Name | ast.BinOp) else scope.unknown
 
 
 def _parts(expression: ast.expr) -> list[ast.expr]:
@@ -132,14 +149,14 @@ def _of_name(name: str, state: State, scope: Scope) -> str:
         if name in given.values:
             return given.values[name]
         if name in given.bound:
-            return ""
-    return FUNCTION if name in _BUILTIN_FUNCTIONS else ""
+            return scope.unknown
+    return FUNCTION if name in _BUILTIN_FUNCTIONS else scope.unknown
 
 
 def _of_attribute(expression: ast.Attribute, scope: Scope) -> str:
     if expression.attr in BUILTIN_METHODS:
         return FUNCTION
-    return ITERATOR if scope.dotted(expression) in _STREAMS else ""
+    return ITERATOR if scope.dotted(expression) in _STREAMS else scope.unknown
 
 
 def _of_call(call: ast.Call, state: State, scope: Scope) -> str:
@@ -147,7 +164,7 @@ def _of_call(call: ast.Call, state: State, scope: Scope) -> str:
     if isinstance(function, ast.Name):
         for given in scope.chain():
             if function.id in given.calls:
-                return given.calls[function.id]
+                return given.calls[function.id] or scope.unknown
             if function.id in given.bound:
                 break
         if function.id == "cls":
@@ -160,6 +177,8 @@ def _of_call(call: ast.Call, state: State, scope: Scope) -> str:
         if function.attr in _PASSING_METHODS:
             reason = why_not(function.value, state, scope)
             return reason if function.attr == "copy" else taken_out(reason)
+        if function.attr in _PLAIN_METHODS:
+            return ""
     return _of_known_call(scope.dotted(function), call, state, scope)
 
 
@@ -182,4 +201,8 @@ def _of_known_call(path: str, call: ast.Call, state: State, scope: Scope) -> str
         return INSTANCE
     if path in _VARYING_CALLS or module in _VARYING_MODULES:
         return VARYING
-    return ""
+    if path in _PLAIN_CALLS or path.startswith(_PLAIN_MODULES):
+        return ""
+    if path in _ARGUMENT_CALLS and scope.unknown:
+        return taken_out(_first(call.args, state, scope))
+    return scope.unknown

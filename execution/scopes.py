@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
-# Why the text of a value is not shown. The first four hold for values, the last for calls.
+# Why the text of a value is not shown.
 FUNCTION = "the text of a function, class, method or module is an address or says nothing"
 INSTANCE = "the text of an object may carry an address or run the program's own code"
 ITERATOR = "the text of an iterator, generator, coroutine or file is its address"
+UNSURE = "it may be an object of a class here, whose text is the program's own code"
 HASHED = "the text of a set depends on the hash order"
 VARYING = "the value differs from run to run"
 
@@ -23,6 +24,7 @@ def words(text: str) -> frozenset[str]:
 
 
 LOOK_AT_FRAMES = frozenset({"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"})
+_TEXT_METHODS = words("__repr__ __str__ __format__")
 # Public methods of the built-in types: `xs.append` does not make xs an object of the program.
 BUILTIN_METHODS = frozenset(
     name
@@ -52,6 +54,7 @@ class Scope:
     origins: dict[str, str] = field(default_factory=dict)  # imported name -> dotted path
     looks_at_frames: bool = False
     foreign_star_import: str = ""
+    unknown: str = ""  # why a value of which nothing is known is not shown: UNSURE where the module makes own texts
 
     def chain(self) -> Iterator[Scope]:
         scope: Scope | None = self
@@ -143,9 +146,49 @@ def blocks_of(statement: ast.AST) -> list[list[ast.stmt]]:
     return blocks
 
 
+def makes_own_texts(tree: ast.Module) -> bool:
+    """Whether a class may get its own __repr__, __str__ or __format__ here: code that an anchor could run."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.Name(id=name, ctx=ast.Store()):
+                found = name in _TEXT_METHODS
+            case ast.Attribute(attr=name, ctx=ast.Store()):
+                found = name in _TEXT_METHODS
+            case _:
+                continue
+        if found:
+            return True
+    return False
+
+
+def run_by_printing(tree: ast.Module) -> frozenset[str]:
+    """The names of the functions here that a __repr__, __str__ or __format__ may call, itself or through others.
+
+    By name alone: whatever such a function mentions may be called.
+    """
+    mentions: dict[str, set[str]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, FunctionNode):
+            found = mentions.setdefault(node.name, set())
+            found.update(own.id for own in ast.walk(node) if isinstance(own, ast.Name))
+            found.update(own.attr for own in ast.walk(node) if isinstance(own, ast.Attribute))
+    reached: set[str] = set()
+    stack = [name for name in _TEXT_METHODS if name in mentions]
+    while stack:
+        name = stack.pop()
+        if name not in reached:
+            reached.add(name)
+            stack.extend(other for other in mentions[name] if other in mentions)
+    return frozenset(reached)
+
+
 def open_scope(node: ast.Module | FunctionNode, outer: Scope | None = None, is_method: bool = False) -> Scope:
     """Collect what the scope of `node` binds, declares, defines and imports."""
     scope = Scope(node, outer, is_method)
+    if outer is not None:
+        scope.unknown = outer.unknown
+    elif isinstance(node, ast.Module) and makes_own_texts(node):
+        scope.unknown = UNSURE
     if isinstance(node, FunctionNode):
         scope.bound.update(argument.arg for argument in arguments_of(node))
     called: set[int] = set()

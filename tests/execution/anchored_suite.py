@@ -1,72 +1,103 @@
-"""Runs unit tests against modules that carry anchors: `python -m … MODULE[,MODULE…] TEST_MODULE…`.
-
-The anchors are evaluated and sent to a sink. Prints one JSON object; exit status 77 where this Python has no tests.
-"""
+"""Runs the standard library's own unit tests against modules that carry anchors, and against the plain ones."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.abc
-import importlib.machinery
-import io
+import ast
+import importlib.util
 import json
+import marshal
+import os
+import subprocess
 import sys
-import types
-import unittest
-from collections.abc import Sequence
+import tempfile
+import time
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
 
-from execution.anchors import instrument
-from tests.execution.behaviour_batch import compile_anchored
+from execution.anchors import Instrumented, instrument
 
-num_anchors = 0
-
-
-class Finder(importlib.abc.MetaPathFinder):
-    def __init__(self, names: set[str]) -> None:
-        self.names = names
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        spec = importlib.machinery.PathFinder.find_spec(name, path) if name in self.names else None
-        if spec is not None and spec.origin is not None:
-            spec.loader = Loader(name, spec.origin)
-        return spec
+BOOT = Path(__file__).with_name("anchored_boot.py")
 
 
-class Loader(importlib.machinery.SourceFileLoader):
-    def get_code(self, name: str) -> types.CodeType:
-        global num_anchors
-        source = self.get_source(name)
-        assert source is not None
-        num_anchors += len(instrument(source).anchors)
-        code: types.CodeType = compile_anchored(source)
-        return code
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        module.__dict__["_sink"] = lambda text: None
-        super().exec_module(module)
+class NoTests(Exception):
+    """This Python comes without its `test` package."""
 
 
-def main() -> None:
-    names = sys.argv[1].split(",")
-    try:
-        importlib.import_module("test.support")
-    except ImportError as error:
-        print(error, file=sys.stderr)
-        sys.exit(77)
-    for name in names:
-        sys.modules.pop(name, None)
-    sys.meta_path.insert(0, Finder(set(names)))
-    for name in names:
-        importlib.import_module(name)
-    suite = unittest.defaultTestLoader.loadTestsFromNames(sys.argv[2:])
-    stdout, sys.stdout = sys.stdout, io.StringIO()
-    result = unittest.TextTestRunner(stream=io.StringIO(), verbosity=0).run(suite)
-    sys.stdout = stdout
-    failed = [str(test) for test, _ in result.failures + result.errors]
-    print(json.dumps({"num_anchors": num_anchors, "num_run": result.testsRun, "failed": failed}))
+@dataclass(frozen=True)
+class Report:
+    """One run of a suite. `failed` maps each failed test to its traceback; `num_shown` counts evaluated anchors."""
+
+    num_anchors: int
+    num_shown: int
+    num_run: int
+    failed: dict[str, str]
+    seconds: float
 
 
-if __name__ == "__main__":
-    main()
+def anchored_code(source: str, path: str) -> tuple[object, int]:
+    """The code of the program with its anchors, each of which calls `_sink(NAME)`; and how many there are.
+
+    Line numbers are taken back to the original's, since some tests compare tracebacks with the file.
+    """
+    placed = instrument(source)
+    tree = ast.parse(placed.source)
+    lines = set(placed.anchor_lines)
+    original = list(accumulate((placed.original_lines.get(line, 0) for line in range(_num_lines(placed))), max))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and node.lineno in lines:
+            match node.value:
+                case ast.Call(
+                    func=ast.Name() as function, args=[ast.JoinedStr(values=[_, ast.FormattedValue(value=name)])]
+                ):
+                    function.id = "_sink"
+                    node.value.args = [name]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt | ast.expr | ast.excepthandler | ast.arg | ast.keyword | ast.alias | ast.pattern):
+            node.lineno = original[node.lineno]
+            node.end_lineno = original[node.end_lineno or 0]
+    return compile(tree, path, "exec", dont_inherit=True), len(lines)
+
+
+def _num_lines(placed: Instrumented) -> int:
+    return max([*placed.anchor_lines, *placed.line_map.values()], default=0) + 2
+
+
+def run_suite(modules: list[str], tests: list[str], anchored: bool, timeout_s: float) -> Report:
+    """Run `tests` in a fresh Python in which `modules` carry anchors, or not; raises NoTests and TimeoutExpired."""
+    with tempfile.TemporaryDirectory(prefix="anchored-") as folder:
+        code, work = Path(folder, "code"), Path(folder, "work")
+        code.mkdir()
+        work.mkdir()
+        num_anchors = sum(_write(name, code) for name in modules) if anchored else 0
+        started = time.perf_counter()
+        ended = subprocess.run(
+            [sys.executable, "-S", "-W", "ignore", str(BOOT), str(code), *tests],
+            cwd=work,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+    seconds = time.perf_counter() - started
+    if ended.returncode == 77:
+        raise NoTests(ended.stderr.strip())
+    if ended.returncode:
+        return Report(num_anchors, 0, 0, {"the run itself": ended.stderr[-2000:]}, seconds)
+    found = json.loads(ended.stdout[ended.stdout.rindex('{"num_shown"') :])
+    return Report(num_anchors, found["num_shown"], found["num_run"], found["failed"], seconds)
+
+
+def _write(name: str, folder: Path) -> int:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    path = Path(spec.origin if spec.origin and spec.origin.endswith(".py") else _frozen(name))
+    code, num_anchors = anchored_code(importlib.util.decode_source(path.read_bytes()), str(path))
+    (folder / f"{name}.code").write_bytes(marshal.dumps((str(path), path.name == "__init__.py", code)))
+    return num_anchors
+
+
+def _frozen(name: str) -> str:
+    """The file that a module frozen into the interpreter was made from."""
+    return str(Path(os.__file__).with_name(f"{name}.py"))

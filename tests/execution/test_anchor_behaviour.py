@@ -18,23 +18,6 @@ from execution.anchors import Instrumented, instrument
 from tests.execution.benchmark_files import benchmark_rows
 
 ROOT = Path(__file__).parents[2]
-STANDARD_LIBRARY = {
-    "textwrap": "test.test_textwrap",
-    "bisect": "test.test_bisect",
-    "statistics": "test.test_statistics",
-    "difflib": "test.test_difflib",
-    "fractions": "test.test_fractions",
-    "string": "test.test_string",
-    "shlex": "test.test_shlex",
-    "json.decoder,json.encoder,json.scanner,json": "test.test_json",
-    "configparser": "test.test_configparser",
-    "html,html.parser": "test.test_html test.test_htmlparser",
-    "colorsys": "test.test_colorsys",
-    "calendar": "test.test_calendar",
-    "graphlib": "test.test_graphlib",
-    "ipaddress": "test.test_ipaddress",
-    "urllib.parse": "test.test_urlparse",
-}
 
 
 def run_batch(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -109,32 +92,6 @@ def test_every_reval_program_behaves_the_same_on_its_inputs_and_under_its_tests(
             call = f"{row['entry_point']}({given})" if "(" not in given.partition(row["entry_point"])[2] else given
             rows.append({"id": [row["task_id"], place], "source": row["code"], "call": call})
     expect_equal_behaviour(rows)
-
-
-# These take more than ten seconds on a busy machine.
-_SLOW = {"difflib", "calendar", "statistics", "json.decoder,json.encoder,json.scanner,json"}
-
-
-@pytest.mark.parametrize(
-    "names",
-    [pytest.param(names, marks=pytest.mark.slow if names in _SLOW else ()) for names in sorted(STANDARD_LIBRARY)],
-)
-def test_a_standard_library_module_with_anchors_passes_its_own_tests(names: str) -> None:
-    suite = [sys.executable, "-W", "ignore", "-m", "tests.execution.anchored_suite"]
-    finished = subprocess.run(
-        [*suite, names, *STANDARD_LIBRARY[names].split()],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if finished.returncode == 77:
-        pytest.skip(f"this Python has no test package: {finished.stderr.strip()}")
-    report = json.loads(finished.stdout)
-    assert report["num_anchors"] > 10
-    assert report["num_run"] > 5
-    assert report["failed"] == []
 
 
 def originals_of(placed: Instrumented) -> ast.Module:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from execution.anchors import instrument
-from execution.scopes import FUNCTION, HASHED, INSTANCE, ITERATOR, VARYING
+from execution.scopes import FUNCTION, HASHED, INSTANCE, ITERATOR, UNSURE, VARYING
 
+_OWN_TEXT = "class A:\n    def __repr__(self): return self.name\n"
 LEFT_OUT = {
+    "parameter where a class makes its own text": (_OWN_TEXT + "def f(x):\n    g = [x]", f"g: {UNSURE}"),
+    "attribute where a class makes its own text": (_OWN_TEXT + "def f(x):\n    g = x.name", f"g: {UNSURE}"),
+    "text given to a class later": ("class A: pass\nA.__str__ = len\ndef f(x):\n    g = x()", f"g: {UNSURE}"),
+    "function that a text is made with": (
+        "class A:\n    def __repr__(self): return h(1)\ndef h(x):\n    g = 1",
+        "no anchor: h may run when a value is printed, compared or looked up",
+    ),
     "lambda": ("g = lambda: 1", f"g: {FUNCTION}"),
     "function": ("def f(): pass\ng = f", f"g: {FUNCTION}"),
     "class": ("g = int", f"g: {FUNCTION}"),
@@ -79,6 +87,9 @@ def test_what_cannot_be_shown_safely_is_left_out_with_the_reason(name: str) -> N
 
 
 SHOWN = {
+    "number where a class makes its own text": _OWN_TEXT + "g = 1",
+    "text split where a class makes its own text": _OWN_TEXT + "def f(x):\n    g = x.split()",
+    "hinted number where a class makes its own text": _OWN_TEXT + "def f(x: int):\n    g = x + 1",
     "list of an iterator": "g = list(map(str, [1]))",
     "sorted set": "g = sorted({2, 1})",
     "element of an iterator": "g = next(iter([1]))",
@@ -95,4 +106,18 @@ SHOWN = {
 
 @pytest.mark.parametrize("name", SHOWN)
 def test_plain_values_made_from_others_are_shown(name: str) -> None:
-    assert instrument(SHOWN[name]).source.endswith("\nprint(f'g: {g}')")
+    assert instrument(SHOWN[name]).source.splitlines()[-1].lstrip() == "print(f'g: {g}')"
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "import math as return_val",
+        "def return_val(): pass",
+        "global return_val",
+        "try: x\n    except ValueError as return_val: pass",
+        "match x:\n        case {**return_val}: pass",
+    ],
+)
+def test_the_name_of_a_returned_value_is_none_of_the_programs_own(taken: str) -> None:
+    assert "return_val_2 = x + 1" in instrument(f"def f(x):\n    {taken}\n    return x + 1").source
