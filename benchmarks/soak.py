@@ -99,7 +99,7 @@ def soak(size: int, folder: Path, every: int, backend: str = "bubblewrap") -> No
                 one = case(index)
                 seen = run(jails.of(one), one)
                 results.append(result_row(one, seen))
-                if interpreter != _identity(jails.steady):
+                if _identity(jails.steady) not in {interpreter, None}:
                     restarts, interpreter = restarts + 1, _identity(jails.steady)
                 if index % every == every - 1 or index == size - 1:
                     used = {"wall_s": time.monotonic() - started, "cpu_s": cpu_s() - started_cpu}

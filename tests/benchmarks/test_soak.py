@@ -14,6 +14,7 @@ from benchmarks.soak import IMPATIENT, Journal, digest, run_alone, soak
 from benchmarks.soak_programs import HOSTILE_EVERY, case
 from benchmarks.soak_table import rows, table
 from execution.sandbox import Observation, Sandbox, Verdict
+from execution.zygote import ZygoteSandbox
 from tests.execution.conftest import open_jail
 
 SIZE = 300
@@ -114,3 +115,13 @@ def test_a_journal_drops_a_line_that_was_cut_off(tmp_path: Path) -> None:
         assert journal.num_rows == 1
         journal.append({"a": 2})
     assert [json.loads(line)["a"] for line in path.read_text().splitlines()] == [1, 2]
+
+
+def test_an_attack_ends_its_jail_exactly_where_the_catalogue_says_so(impatient_jail: Sandbox) -> None:
+    assert isinstance(impatient_jail, ZygoteSandbox)
+    for attack in CATALOGUE:
+        if not attack.sleeps:
+            impatient_jail.run(case(0).jobs[0])
+            before = impatient_jail.process_id
+            impatient_jail.run(attack.job)
+            assert (impatient_jail.process_id != before) == attack.ends_jail, attack.name
