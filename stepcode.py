@@ -278,6 +278,37 @@ def _score_completions(
     )
 
 
+@score.command("humaneval")
+def score_humaneval_answers(
+    data: RowsOption, answers: AnswersOption, mode: ModeOption = "official", as_json: JsonOption = False
+) -> None:
+    """Judge code for HumanEval by its tests: id (a task_id), generations (what goes on from the prompt)."""
+    _score_code("humaneval", data, answers, mode, as_json)
+
+
+@score.command("mbpp")
+def score_mbpp_answers(
+    data: RowsOption, answers: AnswersOption, mode: ModeOption = "official", as_json: JsonOption = False
+) -> None:
+    """Judge code for MBPP, whole or sanitized, by its assertions: id (a task_id), generations (whole programs)."""
+    _score_code("mbpp", data, answers, mode, as_json)
+
+
+def _score_code(
+    benchmark: Literal["humaneval", "mbpp"],
+    data: Path,
+    answers: Path,
+    mode: Literal["official", "strict"],
+    as_json: bool,
+) -> None:
+    from tasks.score import completions_table, score_code
+
+    sandbox = load_settings().sandbox
+    _score(
+        lambda: score_code(benchmark, data, answers, mode, sandbox), lambda rows: completions_table(rows, mode), as_json
+    )
+
+
 def _score(judge: Callable[[], Iterator[dict[str, Any]]], table: Callable[[Any], Any], as_json: bool) -> None:
     from evaluation.benchmark_files import BenchmarkError
     from execution.sandbox import SandboxError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,14 @@ from evaluation.intervals import Interval, mean_interval
 from evaluation.reval import Pair, RevalRow
 from evaluation.reval_truth import TRUTH_LIMITS, NoTruth, PointTruth, run_pair, truths
 from evaluation.scorers import livecodebench
-from evaluation.scorers.completions import OFFICIAL_LIMITS, Completion, Direction, score_row
+from evaluation.scorers.completions import OFFICIAL_LIMITS, Completion, Direction, Scored, score_row
+from evaluation.scorers.functional import (
+    HUMANEVAL_LIMITS,
+    MBPP_LIMITS,
+    humaneval_task,
+    mbpp_task,
+    score_generations,
+)
 from evaluation.scorers.judgement import Judgement, Mode, mean_pass_at_k
 from evaluation.scorers.reval import Form, judge_coverage, judge_path
 from evaluation.scorers.reval_output import judge_output
@@ -28,9 +35,13 @@ RevalTask = Literal["coverage", "state", "path", "output"]
 Row = dict[str, Any]
 NO_TRUTH = "no_truth"
 _POINT = {"task_id": str, "input_idx": int, "point": int, "generated": str}
-_GENERATIONS = {"id": str, "generations": list}
-_CRUXEVAL = {"id": str, "code": str, "input": str, "output": str}
-_LIVECODEBENCH = {**_CRUXEVAL, "function_name": str}
+_CRUXEVAL: dict[str, type | tuple[type, ...]] = {"id": str, "code": str, "input": str, "output": str}
+_ROWS: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "cruxeval": _CRUXEVAL,
+    "livecodebench": {**_CRUXEVAL, "function_name": str},
+    "humaneval": {"task_id": str, "prompt": str, "test": str, "entry_point": str},
+    "mbpp": {"task_id": (int, str), "test_list": list},
+}
 
 
 def score_reval(
@@ -115,29 +126,53 @@ def score_completions(
 ) -> Iterator[Row]:
     """For each answer line, in order: `id`, `verdict_per_generation` (None: skipped or not judged), `reasons`,
     `results` (those that count) and `pass_at_1`. Raises BenchmarkError like `score_reval`."""
-    given = read_rows(answers, _GENERATIONS, "id")
-    asked = {row["id"]: row for row in read_rows(data, _schema(benchmark), "id")}
-    missing = [row["id"] for row in given if row["id"] not in asked]
-    if missing:
-        raise BenchmarkError(f"{answers}: {missing[0]} is not in {data}")
-    if bad := [row["id"] for row in given if not all(isinstance(one, str) for one in row["generations"])]:
-        raise BenchmarkError(f"{answers}: {bad[0]}: a generation that is no text")
     packages = livecodebench.PACKAGES if benchmark == "livecodebench" else ()
     with open_sandbox(backend, limits=OFFICIAL_LIMITS, packages=packages) as jail:
-        for row in given:
-            completion = _completion(benchmark, asked[row["id"]])
-            scored = score_row(completion, row["generations"], direction, mode, jail)
-            yield {
-                "id": row["id"],
-                "verdict_per_generation": [one.correct for one in scored.judgements],
-                "reasons": [one.reason for one in scored.judgements],
-                "results": list(scored.results),
-                "pass_at_1": scored.pass_at(1),
-            }
+
+        def judge(row: Row, generations: list[str]) -> Scored:
+            return score_row(_completion(benchmark, row), generations, direction, mode, jail)
+
+        yield from _judged(_asked(data, answers, _ROWS[benchmark], "id"), judge)
 
 
-def _schema(benchmark: str) -> dict[str, type | tuple[type, ...]]:
-    return dict(_CRUXEVAL if benchmark == "cruxeval" else _LIVECODEBENCH)
+def score_code(
+    benchmark: Literal["humaneval", "mbpp"], data: Path, answers: Path, mode: Mode, backend: str = "bubblewrap"
+) -> Iterator[Row]:
+    """Like `score_completions`, for generated code judged by tests; `id` is the task_id of the data."""
+    limits = HUMANEVAL_LIMITS if benchmark == "humaneval" else MBPP_LIMITS
+    with open_sandbox(backend, limits=limits) as jail:
+
+        def judge(row: Row, generations: list[str]) -> Scored:
+            task = humaneval_task(row) if benchmark == "humaneval" else mbpp_task(row)
+            return score_generations(task, generations, mode, jail)
+
+        yield from _judged(_asked(data, answers, _ROWS[benchmark], "task_id"), judge)
+
+
+def _asked(
+    data: Path, answers: Path, schema: Mapping[str, type | tuple[type, ...]], key: str
+) -> list[tuple[Any, list[str], Row]]:
+    """(id, generations, row of the data) of each answer line, in order."""
+    given = read_rows(answers, {"id": (str, int), "generations": list}, "id")
+    rows = {row[key]: row for row in read_rows(data, schema, key)}
+    for answer in given:
+        if answer["id"] not in rows:
+            raise BenchmarkError(f"{answers}: {answer['id']!r} is not in {data}")
+        if not all(isinstance(one, str) for one in answer["generations"]):
+            raise BenchmarkError(f"{answers}: {answer['id']!r}: a generation that is no text")
+    return [(answer["id"], answer["generations"], rows[answer["id"]]) for answer in given]
+
+
+def _judged(asked: Sequence[tuple[Any, list[str], Row]], judge: Callable[[Row, list[str]], Scored]) -> Iterator[Row]:
+    for name, generations, row in asked:
+        scored = judge(row, generations)
+        yield {
+            "id": name,
+            "verdict_per_generation": [one.correct for one in scored.judgements],
+            "reasons": [one.reason for one in scored.judgements],
+            "results": list(scored.results),
+            "pass_at_1": scored.pass_at(1),
+        }
 
 
 def _completion(benchmark: str, row: Row) -> Completion:

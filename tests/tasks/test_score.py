@@ -86,6 +86,36 @@ def test_livecodebench_brings_its_imports(tmp_path: Path) -> None:
     assert scored["verdict_per_generation"] == [True, True, False]
 
 
+def test_code_is_judged_by_the_tests_of_its_task(tmp_path: Path) -> None:
+    tests = "def check(candidate):\n    assert candidate(2) == 4\n"
+    row = {"task_id": "HumanEval/0", "prompt": "def double(n):\n", "test": tests, "entry_point": "double"}
+    data = written(tmp_path / "rows.jsonl", [row])
+    generations = [
+        "    return n * 2",
+        "    return n",
+        "    return n *",
+        "    import sys; sys.exit(0)",
+        "    while 1: pass",
+    ]
+    answers = written(tmp_path / "answers.jsonl", [{"id": "HumanEval/0", "generations": generations}])
+    [scored] = judged("humaneval", "--data", data, "--answers", answers)
+    assert scored["verdict_per_generation"] == [True, False, False, False, False]
+    assert scored["reasons"] == ["", "wrong", "raised", "raised", "timeout"]
+
+
+def test_code_that_looks_for_its_judge_is_wrong_strictly(tmp_path: Path) -> None:
+    row = {"task_id": 7, "test_setup_code": "import math", "test_list": ["assert half(4) == math.sqrt(4)"]}
+    data = written(tmp_path / "rows.jsonl", [row])
+    looking = "import sys\nsys._getframe()\ndef half(n):\n    return n / 2"
+    answers = written(
+        tmp_path / "answers.jsonl", [{"id": 7, "generations": ["def half(n):\n    return n / 2", looking]}]
+    )
+    given = ("mbpp", "--data", data, "--answers", answers)
+    assert judged(*given)[0]["verdict_per_generation"] == [True, True]
+    [strict] = judged(*given, "--mode", "strict")
+    assert (strict["verdict_per_generation"], strict["reasons"]) == ([True, False], ["", "tampered"])
+
+
 def test_without_json_a_table_tells_accuracy_and_reasons(reval: Path, tmp_path: Path) -> None:
     path = written(tmp_path / "answers.jsonl", [point(0, "YES"), point(1, "perhaps")])
     given = ("--data", reval, "--answers", path, "--task", "coverage", "--form", "direct", "--mode", "strict")
