@@ -156,7 +156,7 @@ def expect_sound_line_map(source: str, placed: Instrumented) -> None:
     for line, new_line in placed.line_map.items():
         before, after = original[line - 1], instrumented[new_line - 1]
         named = re.sub(r"\breturn_val(_\d+)? =", "return", after, count=1)
-        assert before in (after, named) or before.startswith(after.rstrip()), (before, after)
+        assert before == after or before.startswith((after.rstrip(), named.rstrip())), (before, after)
     for anchor in placed.anchors:
         text = instrumented[anchor.instrumented_line - 1].strip()
         assert text == f"print(f'{anchor.name}: {{{anchor.name}}}')"
