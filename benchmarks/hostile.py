@@ -151,7 +151,7 @@ _FORGING = (
         """,
         ends_jail=True,
     ),
-    _attack("exit with status 0", CRASHED, source="import os\ndef f():\n    os._exit(0)"),
+    _attack("exit with status 0", CRASHED, source="import os\ndef f():\n    os._exit(0)", ends_jail=True),
     _attack("sys.exit", EXCEPTION, source="import sys\ndef f():\n    sys.exit(0)"),
     _attack("forged state line", OK, source="def f():\n    print('x: 99')\n    return 1", result="1"),
     _attack(

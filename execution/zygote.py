@@ -238,11 +238,10 @@ class ZygoteSandbox(Sandbox):
             except SandboxError as error:
                 return [Observation(Verdict.SANDBOX_FAILED, str(error))]
             seen = judge(answer, len(jobs), nonce, self.limits)
+            seen = seen or [Observation(Verdict.CRASHED, "ended by itself without a record")]
             if own is None and any(_is_odd(one) for one in seen):
                 self._replace()
-            if seen:
-                return seen
-            return [Observation(Verdict.CRASHED, "ended by itself without a record")]
+            return seen
         raise AssertionError("unreachable")
 
     def _ready(self) -> Zygote:
