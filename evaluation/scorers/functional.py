@@ -3,7 +3,8 @@
 Sources: openai/human-eval, human_eval/execution.py (Chen et al., arXiv 2107.03374): prompt, completion, tests and
 `check(entry point)` in one program, passed where nothing is raised within 3 s. MBPP (Austin et al., arXiv 2108.07732)
 has no official scorer; the same rule is used: set-up, code, assertions, and 10 s, as its slowest reference program
-takes some two. Departure: the seconds are CPU time, so that a loaded machine fails no good program; wall time is a backstop.
+takes some two. Departure: the seconds are CPU time, so that a loaded machine fails no good program; wall time is a
+backstop.
 
 Strict differs where code reached for the machinery that judges it (frames, the collector, trace functions, hooks,
 memory): that is wrong, whatever its tests say.
