@@ -2,6 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
+BENCH ?= sandbox_speed trace_throughput scoring_speed sampler_speed anchor_counts anchored_library soak seeds
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint up down deploy bench clean help
@@ -29,8 +30,8 @@ down: setup ## stop what `make up` started
 deploy: setup ## deploy prefect.yaml to the Prefect server in use
 	@$(BIN)/stepcode deploy
 
-bench: setup ## run the measurements in benchmarks/, printing their tables
-	@for script in benchmarks/*.py; do $(BIN)/python "$$script" || exit 1; done
+bench: setup ## run the measurements in benchmarks/, printing their tables; BENCH=sandbox_speed chooses
+	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
 clean: ## remove what make created: .venv, caches, build leftovers (not .stepcode, which holds your models)
 	@rm -rf .venv *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -66,8 +66,13 @@ class Jails:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--size", type=int, default=100_000)
-    parser.add_argument("--out", type=Path, required=True, help="folder for results.jsonl, samples.jsonl, alone.jsonl")
+    parser.add_argument("--size", type=int, default=5_000, help="100,000 takes some 25 minutes")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(".stepcode/benchmark-soak"),
+        help="folder for results.jsonl, samples.jsonl, alone.jsonl",
+    )
     parser.add_argument("--every", type=int, default=500, help="programs between two samples")
     parser.add_argument("--alone", type=int, default=500, help="programs that are run once more, each in a fresh jail")
     parser.add_argument("--backend", default="bubblewrap")
