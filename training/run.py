@@ -48,6 +48,15 @@ def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
     return run_rl(recipe, inputs["dataset"], inputs["model"], out_dir, spec["sandbox_backend"])
 
 
+def leave_group() -> None:
+    """Leave the process group together: a worker that exits while another still speaks to it makes that one abort."""
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.barrier()
+        torch.distributed.destroy_process_group()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Run one training stage.")
     parser.add_argument("--spec", type=Path, required=True, help="JSON file written by training.launch")
@@ -56,6 +65,7 @@ def main() -> None:
     die_with_parent(spec["parent_pid"])
     started = time.monotonic()
     summary = run_stage(spec)
+    leave_group()
     summary["process_s"] = round(time.monotonic() - started, 2)
 
     from training.checkpoints import write_atomically

@@ -16,6 +16,7 @@ from training.bilevel import BiLevelTrainer
 from training.examples import Encoded, io_example
 from training.model import load_tokenizer
 from training.rl import grpo_arguments
+from training.run import leave_group
 from training.tokenizer import encode
 
 RIGHT = "<reasoning>r</reasoning><print>a: 3</print><reasoning>r</reasoning><print>b: 6</print><answer>6</answer>"
@@ -54,6 +55,7 @@ def main(model: str, out: Path) -> None:
     if rank == 0:
         row = trainer.state.log_history[0]
         (out / "figures.json").write_text(json.dumps({key: row[key] for key in ("loss", "grad_norm")}))
+    leave_group()
 
 
 if __name__ == "__main__":
