@@ -1,0 +1,32 @@
+"""The simulation of the gate's errors, small: its data has the quality it says, and finished comparisons are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import gate_errors
+from benchmarks.gate_errors import centre, compare, decisions, sigmoid
+
+
+def test_the_simulated_chance_has_the_mean_that_was_asked_for() -> None:
+    draws = np.random.default_rng(0).normal(0, 1.5, 200_000)
+    for mean in (0.6, 0.9):
+        assert sigmoid(centre(mean, 1.5) + draws).mean() == pytest.approx(mean, abs=0.005)
+
+
+def test_a_great_gain_is_promoted_a_great_loss_rejected_and_no_gain_is_not_promoted() -> None:
+    def verdicts(gain: float) -> set[str]:
+        return {compare(gain, np.random.default_rng(seed)) for seed in range(3)}
+
+    assert verdicts(9.0) == {"promote"}
+    assert verdicts(-9.0) == {"reject"}
+    assert "promote" not in verdicts(0.0)
+
+
+def test_what_was_decided_is_not_decided_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = list(decisions(tmp_path, 0.0, 2))
+    monkeypatch.setattr(gate_errors, "compare", lambda *given: "anew")
+    assert list(decisions(tmp_path, 0.0, 3)) == [*first, "anew"]
