@@ -217,23 +217,54 @@ ModeOption = Annotated[
     Literal["official", "strict"], typer.Option(help="The published scorer's verdict, or literals only, typed.")
 ]
 DirectionOption = Annotated[Literal["output", "input"], typer.Option(help="What the answers are.")]
+RevalOption = Annotated[
+    Path, typer.Option("--data", exists=True, file_okay=False, help="Folder with DREval_data and DREval_tasks.jsonl.")
+]
+FormOption = Annotated[Literal["direct", "cot"], typer.Option(help="How the prompt ended: [ANSWER] or [THOUGHT].")]
 RowsOption = Annotated[Path, typer.Option("--data", exists=True, dir_okay=False, help="The benchmark's rows (JSONL).")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON line per answer line, in the same order.")]
 
 
 @score.command("reval")
 def score_reval_answers(
-    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with DREval_data and _tasks.jsonl.")],
+    data: RevalOption,
     answers: AnswersOption,
     task: Annotated[Literal["coverage", "state", "path", "output"], typer.Option()],
-    form: Annotated[Literal["direct", "cot"], typer.Option(help="How the prompt ended: [ANSWER] or [THOUGHT].")],
+    form: FormOption,
     mode: ModeOption = "official",
     as_json: JsonOption = False,
 ) -> None:
     """Judge answers to REval's questions: task_id, input_idx, point (not for output), generated."""
     from tasks.score import reval_table, score_reval
 
-    _score(lambda: score_reval(data, answers, task, form, mode, load_settings().sandbox), reval_table, as_json)
+    _score(
+        lambda: score_reval(data, answers, task, form, mode, load_settings().sandbox),
+        lambda rows: reval_table(rows, task, form),
+        as_json,
+    )
+
+
+@score.command("consistency")
+def score_reval_consistency(
+    data: RevalOption,
+    coverage: AnswersOption,
+    state: AnswersOption,
+    path: AnswersOption,
+    output: AnswersOption,
+    form: FormOption,
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """REval's incremental consistency, in percent, over the answers to its four tasks."""
+    from tasks.score import RevalTask, reval_consistency
+
+    files: dict[RevalTask, Path] = {"coverage": coverage, "state": state, "path": path, "output": output}
+    sandbox = load_settings().sandbox
+    _score(
+        lambda: reval_consistency(data, files, form, mode, sandbox),
+        lambda rows: f"consistency {rows[0]['consistency']:.2f} over {rows[0]['num_points']:,} points",
+        as_json,
+    )
 
 
 @score.command("cruxeval")

@@ -26,7 +26,8 @@ from evaluation.scorers.functional import (
     score_generations,
 )
 from evaluation.scorers.judgement import Judgement, Mode, mean_pass_at_k
-from evaluation.scorers.reval import Form, judge_coverage, judge_path
+from evaluation.scorers.reval import Form, judge_coverage, judge_path, says_covered
+from evaluation.scorers.reval_metrics import consistency, coverage_metrics
 from evaluation.scorers.reval_output import judge_output
 from evaluation.scorers.reval_state import judge_state
 from execution.sandbox import Sandbox, open_sandbox
@@ -66,6 +67,31 @@ def score_reval(
         for row, (program, pair) in zip(given, asked, strict=True):
             judged = judge(program, pair, row)
             yield {**row, "correct": judged.correct, "reason": judged.reason}
+
+
+def reval_consistency(
+    data: Path, answers: Mapping[RevalTask, Path], form: Form, mode: Mode, backend: str = "bubblewrap"
+) -> Iterator[Row]:
+    """One row: REval's incremental `consistency`, in percent, over the answers to its four tasks. Raises
+    BenchmarkError where they are not about the same points."""
+    verdicts = {
+        task: {_point_of(row): row["correct"] is True for row in score_reval(data, file, task, form, mode, backend)}
+        for task, file in answers.items()
+    }
+    points = sorted(verdicts["coverage"])
+    for task in ("state", "path"):
+        if sorted(verdicts[task]) != points:
+            raise BenchmarkError(f"{answers['coverage']} and {answers[task]} are about different points")
+    missing = [point for point in points if (*point[:2], None) not in verdicts["output"]]
+    if missing:
+        raise BenchmarkError(f"{answers['output']}: no answer for {missing[0][0]}, input {missing[0][1]}")
+    coverage, state, path = ([verdicts[task][point] for point in points] for task in ("coverage", "state", "path"))
+    output = [verdicts["output"][*point[:2], None] for point in points]
+    yield {"consistency": consistency(coverage, state, path, output), "num_points": len(points)}
+
+
+def _point_of(row: Row) -> tuple[str, int, int | None]:
+    return row["task_id"], row["input_idx"], row.get("point")
 
 
 def _pair(programs: Mapping[str, RevalRow], row: Row, answers: Path) -> tuple[RevalRow, Pair]:
@@ -181,11 +207,17 @@ def _completion(benchmark: str, row: Row) -> Completion:
     return livecodebench.completion(row["code"], row["function_name"], row["input"], row["output"])
 
 
-def reval_table(rows: Sequence[Row]) -> Table:
-    """Accuracy with its interval clustered by program, and the reasons of what is not right."""
+def reval_table(rows: Sequence[Row], task: RevalTask, form: Form) -> Table:
+    """Accuracy with its interval clustered by program, for coverage the published metrics, and the reasons of what is
+    not right."""
     judged = [row for row in rows if row["correct"] is not None]
     accuracy = mean_interval([float(row["correct"]) for row in judged], [row["task_id"] for row in judged])
     figures = [("answers", f"{len(rows):,}"), ("accuracy", _percent(accuracy))]
+    if task == "coverage":
+        said = [says_covered(row["generated"], form) for row in judged]
+        true = [yes == row["correct"] for yes, row in zip(said, judged, strict=True)]
+        metrics = coverage_metrics(said, true)
+        figures += [(name, f"{100 * getattr(metrics, name):.2f}") for name in ("precision", "recall", "f1")]
     return _table(figures, Counter(row["reason"] for row in rows))
 
 

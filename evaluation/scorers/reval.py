@@ -41,10 +41,19 @@ def cut_answer(generated: str, form: Form) -> Cut:
     return Cut(text, tagged)
 
 
+def says_covered(generated: str, form: Form) -> bool:
+    """The published reading of a coverage answer: YES in its first three letters, anything else means NO."""
+    return "YES" in _coverage_text(generated, form)[:3]
+
+
+def _coverage_text(generated: str, form: Form) -> str:
+    return (cut_answer(generated.upper(), form).text or "").strip()
+
+
 def judge_coverage(generated: str, form: Form, truth: PointTruth, mode: Mode) -> Judgement:
     """Whether YES or NO was said of the line. Official: in the first three letters, anything else means NO, and the
     text is put in capitals before its tags are looked for."""
-    said = (cut_answer(generated.upper(), form).text or "").strip()
+    said = _coverage_text(generated, form)
     if mode == "official":
         return Judgement.of(("YES" in said[:3]) == truth.covered, MALFORMED if _is_neither(said[:3]) else "wrong")
     if said not in {"YES", "NO"}:

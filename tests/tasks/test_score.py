@@ -144,3 +144,17 @@ def test_an_answer_given_twice_is_refused(reval: Path, tmp_path: Path) -> None:
     path = written(tmp_path / "answers.jsonl", [point(0, "YES"), point(0, "NO")])
     code, _, err = score("reval", "--data", reval, "--answers", path, "--task", "coverage", "--form", "direct")
     assert code == 1 and "twice" in err
+
+
+def test_consistency_takes_the_four_tasks_together(reval: Path, tmp_path: Path) -> None:
+    answers = {
+        "coverage": [point(0, "YES"), point(1, "NO")],
+        "state": [point(0, "4; int"), point(1, "Nil")],
+        "path": [point(0, "if m > 9:"), point(1, "m = 9")],
+        "output": [{"task_id": "DREval/0", "input_idx": 0, "generated": "assert double(2) == 4"}],
+    }
+    files = {task: written(tmp_path / f"{task}.jsonl", rows) for task, rows in answers.items()}
+    options = [part for task, path in files.items() for part in (f"--{task}", path)]
+    # Point 0 is right in all four: 1; point 1 is wrong in its path and right in the output: 0.
+    code, out, err = score("consistency", "--data", reval, "--form", "direct", *options)
+    assert (code, out.strip()) == (0, "consistency 50.00 over 2 points"), err
