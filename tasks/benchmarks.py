@@ -6,12 +6,9 @@ import hashlib
 from pathlib import Path
 
 from evaluation import cruxeval, reval
+from tasks.errors import BenchmarksMissing
 
 LOADERS = {"cruxeval": cruxeval, "reval": reval}
-
-
-class BenchmarksMissing(RuntimeError):
-    """The benchmarks folder that was named is not there."""
 
 
 def present(folder: Path | None) -> list[str]:

@@ -12,12 +12,9 @@ from evaluation.policy import PolicyError
 from execution.sandbox import SandboxError
 from infra.services import ServiceError
 from infra.settings import SettingsError
-from tasks.benchmarks import BenchmarksMissing
-from tasks.ray_pool import WorkerLost
-from tasks.validate import DataRejected
+from tasks.errors import BenchmarksMissing, DataRejected, WorkerLost
 from training.config import RecipeError
-from training.examples import ExamplesError
-from training.launch import TrainingError
+from training.errors import ExamplesError, TrainingError
 
 MENDABLE: tuple[type[Exception], ...] = (
     BenchmarkError,

@@ -12,14 +12,11 @@ import ray
 from ray.exceptions import GetTimeoutError, ObjectLostError, RayActorError
 
 from infra.settings import Settings
+from tasks.errors import WorkerLost
 
 MAX_TRIES = 3
 PIECE_DEADLINE_S = 1800.0
 OBJECT_STORE_BYTES = 256 << 20
-
-
-class WorkerLost(RuntimeError):
-    """A piece of work took its worker down on every try; the message names it."""
 
 
 @contextmanager

@@ -9,15 +9,12 @@ from typing import Any
 import pandas as pd
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from tasks.errors import DataRejected
 from tasks.links import report_link
 from tasks.pages.render import render_quality
 from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version
 from training.config import Recipe
-
-
-class DataRejected(RuntimeError):
-    """The traces do not meet the suite; the message names the checks that failed and the page that shows them."""
 
 
 @step("validate")

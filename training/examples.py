@@ -22,13 +22,10 @@ from evaluation.prompts import input_prompt, output_prompt, question_prompt
 from evaluation.questions import questions
 from execution.traces import Trace
 from training.config import QUESTION_TASKS, Recipe
+from training.errors import ExamplesError
 from training.tokenizer import encode_all
 
 LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
-
-
-class ExamplesError(ValueError):
-    """A dataset that a recipe can't train on; the message says what is missing."""
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from training.checkpoints import write_atomically
 from training.config import Recipe
+from training.errors import TrainingError
 from training.metrics import Follower
 from training.run import DONE
 
@@ -26,10 +27,6 @@ POLL_S = 0.2
 STOP_S = 10.0
 TAIL_LINES = 30
 ROOT = Path(__file__).resolve().parent.parent
-
-
-class TrainingError(RuntimeError):
-    """A stage that failed; the message holds the end of its log and where the whole of it is."""
 
 
 def launch(

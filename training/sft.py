@@ -25,7 +25,8 @@ from training.batches import MicroBatches, only, plan_batches
 from training.callbacks import MetricsCallback, ResumePoint
 from training.checkpoints import last_complete, publish_folder, update_of
 from training.config import Recipe
-from training.examples import Encoded, ExamplesError, encoded_within_limits, sft_examples, training_traces
+from training.errors import ExamplesError
+from training.examples import Encoded, encoded_within_limits, sft_examples, training_traces
 from training.held_out import HeldOut
 from training.metrics import MetricsFile, last_held_out
 from training.model import load_model, load_tokenizer, new_model

@@ -12,7 +12,8 @@ import pytest
 import ray
 
 from infra.settings import Settings
-from tasks.ray_pool import WorkerLost, ray_cluster, spread
+from tasks.errors import WorkerLost
+from tasks.ray_pool import ray_cluster, spread
 
 pytestmark = pytest.mark.slow
 

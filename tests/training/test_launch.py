@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.training.tiny_data import tiny_recipe
-from training.launch import ROOT, TrainingError, environment, launch
+from training.errors import TrainingError
+from training.launch import ROOT, environment, launch
 from training.metrics import read_metrics
 
 WAIT_S = 60
