@@ -16,6 +16,8 @@ from tests.flows.jobs import DEADLINE_S, ROOT, SMOKE, Home
 from tests.services.prefect import ask_api
 from tests.services.processes import free_port
 
+WATCH_S = 300
+
 pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 
@@ -39,10 +41,10 @@ def ask(home: Home, path: str, body: dict[str, Any]) -> Any:
 def test_the_nightly_deployment_runs_the_job_to_success_and_shows_it(served: Home) -> None:
     api = f"http://127.0.0.1:{served.variables['STEPCODE_PREFECT_PORT']}/api"
     changes = json.dumps({"rl.updates": 2})
-    command = [sys.executable, "-m", "prefect", "deployment", "run", "train-bilevel/nightly", "--watch"]
-    parameters = ["-p", f'recipe="{SMOKE}"', "-p", f"changes={changes}"]
+    command = [sys.executable, "-m", "prefect", "deployment", "run", "train-bilevel/nightly"]
+    parameters = ["--flow-run-name", "asked", "-p", f'recipe="{SMOKE}"', "-p", f"changes={changes}"]
     ended = subprocess.run(
-        [*command, *parameters],
+        [*command, *parameters, "--watch", "--watch-timeout", str(WATCH_S)],
         cwd=ROOT,
         env={**served.environment(), "PREFECT_API_URL": api},
         capture_output=True,
@@ -51,7 +53,11 @@ def test_the_nightly_deployment_runs_the_job_to_success_and_shows_it(served: Hom
         check=False,
     )
     log = served.folder / "logs" / "worker.log"
-    assert ended.returncode == 0, ended.stdout + ended.stderr + log.read_text("utf-8", "replace")[-5000:]
+    said = ended.stdout + ended.stderr + log.read_text("utf-8", "replace")[-5000:]
+    # Prefect 3.7 on SQLite can stall for its lock's 60 s, and a watcher then misses the end: the API knows.
+    assert ended.returncode == 0 or "watch timeout" in said, said
+    (run,) = ask(served, "flow_runs/filter", {"flow_runs": {"name": {"any_": ["asked"]}}})
+    assert run["state"]["type"] == "COMPLETED", said
     artifacts = {one["key"]: one for one in ask(served, "artifacts/filter", {})}
     assert {"train-rl", "evaluate-bilevel", "accuracies", "gate", "report"} <= set(artifacts)
     assert artifacts["train-rl"]["type"] == "progress" and float(artifacts["train-rl"]["data"]) == 100
