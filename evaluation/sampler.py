@@ -22,6 +22,8 @@ from evaluation.kv_cache import new_cache
 
 # Rows are dropped once this share of them has finished: each drop copies the cache of those that stay.
 DROP_SHARE = 0.1
+# A text that ends a generation is looked for after so many tokens.
+ENDS_EVERY = 16
 
 
 @dataclass(frozen=True)
@@ -73,15 +75,25 @@ class Sampler:
         seed: int = 0,
         stop_ids: Sequence[int] = (),
         progress: Callable[[int], None] | None = None,
+        *,
+        streams: Sequence[int] | None = None,
+        top_p: float = 1.0,
+        ends: Callable[[Sequence[int]], bool] | None = None,
+        on_samples: Callable[[int, int, list[Sample]], None] | None = None,
     ) -> list[list[Sample]]:
         """`num_samples` samples of each prompt (token ids, not empty), in the order of `prompts`.
 
-        Temperature 0 takes the likeliest token. `progress` hears how many samples are complete, after each batch.
+        Temperature 0 takes the likeliest token. `streams` number the prompts for the seed (by default their places).
+        `top_p` below 1 draws from the fewest tokens of that much probability.
+        `ends` says of the ids of a running sample that it is finished; it is asked every ENDS_EVERY tokens. After each
+        batch `on_samples` hears (prompt, number of the first, samples), and `progress` how many samples are complete.
         """
         if any(len(prompt) == 0 for prompt in prompts):
             raise ValueError("a prompt has no tokens: there is nothing to continue")
-        if num_samples < 1 or max_new_tokens < 1 or temperature < 0:
-            raise ValueError("num_samples and max_new_tokens must be at least 1, temperature at least 0")
+        if num_samples < 1 or max_new_tokens < 1 or temperature < 0 or not 0 < top_p <= 1:
+            raise ValueError(
+                "num_samples and max_new_tokens must be at least 1, temperature at least 0, top_p above 0 and at most 1"
+            )
         results: list[list[Sample]] = [[] for _ in prompts]
         was_training = self.model.training
         self.model.eval()
@@ -90,10 +102,13 @@ class Sampler:
             with torch.no_grad(), fast_decoding(self.model):
                 for batch in self._batches([len(prompt) for prompt in prompts], num_samples, max_new_tokens):
                     run = _Run(self, [list(prompts[r.prompt]) for r in batch], batch, max_new_tokens, temperature)
-                    run.draw_uniforms(seed, num_samples)
-                    for request, samples in zip(batch, run.samples(stop_ids), strict=True):
+                    run.top_p = top_p
+                    run.draw_uniforms(seed, num_samples, streams)
+                    for request, samples in zip(batch, run.samples(stop_ids, ends), strict=True):
                         results[request.prompt] += samples
                         done += len(samples)
+                        if on_samples is not None:
+                            on_samples(request.prompt, request.first, samples)
                     if progress is not None:
                         progress(done)
         finally:
@@ -137,6 +152,7 @@ class _Run:
         self.batch = batch
         self.max_new_tokens = max_new_tokens
         self.temperature = temperature
+        self.top_p = 1.0
         width = max(map(len, prompts))
         ids_RP = torch.full((len(prompts), width), sampler.pad_id, dtype=torch.long)
         mask_RP = torch.zeros((len(prompts), width), dtype=torch.long)
@@ -148,18 +164,21 @@ class _Run:
         self.padded = not bool(mask_RP.all())
         self.uniforms: torch.Tensor | None = None
 
-    def draw_uniforms(self, seed: int, num_samples: int) -> None:
+    def draw_uniforms(self, seed: int, num_samples: int, streams: Sequence[int] | None) -> None:
         """One uniform number per row and token, from a stream that belongs to the prompt."""
         if self.temperature == 0:
             return
         rows = []
         for request in self.batch:
-            generator = torch.Generator().manual_seed(_stream_seed(seed, request.prompt))
+            stream = request.prompt if streams is None else streams[request.prompt]
+            generator = torch.Generator().manual_seed(_stream_seed(seed, stream))
             numbers = torch.rand((num_samples, self.max_new_tokens), generator=generator)
             rows.append(numbers[request.first : request.last])
         self.uniforms = torch.cat(rows).to(self.device)
 
-    def samples(self, stop_ids: Sequence[int]) -> list[list[Sample]]:
+    def samples(
+        self, stop_ids: Sequence[int], ends: Callable[[Sequence[int]], bool] | None = None
+    ) -> list[list[Sample]]:
         """Samples of each request of the batch."""
         cache = new_cache(self.model)
         positions_RP = (self.mask_RP.cumsum(-1) - 1).clamp_(min=0)
@@ -181,6 +200,9 @@ class _Run:
             tokens[alive, step] = token_R
             logprobs[alive, step] = logprob_R
             ended_R = torch.isin(token_R, stops) & ~finished[alive]
+            if ends is not None and (step + 1) % ENDS_EVERY == 0:
+                asked = [ends(ids) for ids in tokens[alive, : step + 1].tolist()]
+                ended_R |= torch.tensor(asked, device=self.device) & ~finished[alive]
             if bool(ended_R.any()):
                 ended = alive[ended_R]
                 finished[ended] = True
@@ -216,6 +238,8 @@ class _Run:
         """The next token of each row and its log-probability."""
         if self.temperature not in (0, 1):
             logits_RV = logits_RV / self.temperature
+        if self.top_p < 1 and self.uniforms is not None:
+            logits_RV = _nucleus(logits_RV, self.top_p)
         logprob_RV = torch.log_softmax(logits_RV, dim=-1)
         if self.uniforms is None:
             token_R = logits_RV.argmax(dim=-1)
@@ -238,6 +262,14 @@ class _Run:
                 group.append(Sample(tuple(ids[:length]), tuple(scores[:length]), ended))
             collected.append(group)
         return collected
+
+
+def _nucleus(logits_RV: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Logits of the fewest likeliest tokens whose probabilities sum to `top_p` at least; -inf for all others."""
+    sorted_RV, order_RV = logits_RV.sort(dim=-1, descending=True, stable=True)
+    probability_RV = sorted_RV.softmax(dim=-1)
+    beyond_RV = probability_RV.cumsum(dim=-1) - probability_RV >= top_p
+    return logits_RV.masked_fill(torch.zeros_like(beyond_RV).scatter(-1, order_RV, beyond_RV), -torch.inf)
 
 
 def _stream_seed(seed: int, prompt: int) -> int:

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
         4201, ge=1, le=65535, description="Port on which `stepcode up` serves the reports folder."
     )
     model: str = Field("stepcode", description="Name in the model registry.")
+    api_key: SecretStr = Field(
+        SecretStr(""), description="Key of an OpenAI-compatible server; empty: `OPENAI_API_KEY`, or none."
+    )
 
     @property
     def database(self) -> str:

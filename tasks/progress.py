@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,28 @@ class Progress:
     def rate(self, done: float) -> float:
         """Units per second so far."""
         return done / max(1e-9, time.monotonic() - self._started)
+
+    def pace(self, done: float, unit: str = "items", before: float = 0.0) -> str:
+        """Rate and remaining time so far, for `update`; `before` units were there when the work began."""
+        return pace(done - before, self.total - before, time.monotonic() - self._started, unit)
+
+
+def pace(done: float, total: float, elapsed_s: float, unit: str = "items") -> str:
+    """Rate and remaining time when `done` of `total` units took `elapsed_s` seconds: `12.3 items/s, 4 min left`.
+
+    Empty before the first is done. Below one in ten seconds the rate is per minute. The time left is rounded up.
+    """
+    if done <= 0 or elapsed_s <= 0:
+        return ""
+    rate = done / elapsed_s
+    said = f"{60 * rate:.2g} {unit}/min" if rate < 0.1 else f"{rate:,.{0 if rate >= 100 else 1}f} {unit}/s"
+    left_s = (total - done) / rate
+    if left_s <= 0:
+        return said
+    if left_s < 90:
+        return f"{said}, {math.ceil(left_s)} s left"
+    minutes = math.ceil(left_s / 60)
+    return f"{said}, {minutes} min left" if minutes < 90 else f"{said}, {minutes // 60} h {minutes % 60} min left"
 
 
 @contextmanager

@@ -115,7 +115,7 @@ def _executed(
         for name, rows in spread(make, list(_pieces(groups)), num_workers):
             write_table(rows, OUTCOME_SCHEMA, shards / f"{name}.parquet")
             num_done += len(rows)
-            bar.update(num_before + num_done, f"{bar.rate(num_done):,.0f} programs/s")
+            bar.update(num_before + num_done, bar.pace(num_before + num_done, "programs", num_before))
             yield rows
 
 

@@ -13,11 +13,11 @@ STOP = 0
 NEW = 24
 
 
-def tiny_model(family: str = "llama", attention: str = "sdpa") -> PreTrainedModel:
+def tiny_model(family: str = "llama", attention: str = "sdpa", hidden_size: int = 32) -> PreTrainedModel:
     torch.manual_seed(3)
     shape = {
         "vocab_size": 48,
-        "hidden_size": 32,
+        "hidden_size": hidden_size,
         "intermediate_size": 64,
         "num_hidden_layers": 2,
         "num_attention_heads": 4,
@@ -127,3 +127,30 @@ def test_progress_counts_samples_up_to_all_of_them() -> None:
 def test_an_empty_prompt_is_refused() -> None:
     with pytest.raises(ValueError, match="no tokens"):
         Sampler(tiny_model()).generate([[]])
+
+
+def test_top_p_draws_only_the_likeliest_tokens_in_their_own_proportion() -> None:
+    """Of a model that always sees the same prompt: the tokens drawn are the fewest that hold half the probability."""
+    model = tiny_model()
+    with torch.no_grad():
+        probabilities = model(torch.tensor([[7, 3]])).logits[0, -1].softmax(-1)
+    ranked = probabilities.sort(descending=True)
+    count = int((ranked.values.cumsum(0) < 0.5).sum()) + 1
+    assert count > 1, "one token alone holds half: nothing is tried"
+    [samples] = Sampler(model).generate(
+        [[7, 3]], num_samples=4000, max_new_tokens=1, temperature=1.0, seed=2, top_p=0.5
+    )
+    drawn = torch.bincount(torch.tensor([sample.token_ids[0] for sample in samples]), minlength=48) / 4000
+    assert set(drawn.nonzero()[:, 0].tolist()) == set(ranked.indices[:count].tolist())
+    expected = ranked.values[:count] / ranked.values[:count].sum()
+    assert drawn[ranked.indices[:count]] == pytest.approx(expected, abs=0.04)
+    first = int(samples[0].token_ids[0])
+    share = probabilities[first] / ranked.values[:count].sum()
+    assert samples[0].logprobs[0] == pytest.approx(share.log().item(), abs=1e-4)
+
+
+def test_the_likeliest_token_stays_whatever_top_p_is() -> None:
+    model = tiny_model()
+    narrow = Sampler(model).generate(PROMPTS, max_new_tokens=6, temperature=1.0, top_p=1e-6)
+    greedy = Sampler(model).generate(PROMPTS, max_new_tokens=6, temperature=0)
+    assert [sample.token_ids for [sample] in narrow] == [sample.token_ids for [sample] in greedy]
