@@ -9,23 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.benchmark_files import BenchmarkError, find_file, read_rows
+from evaluation.benchmark_files import About, BenchmarkError, Download, read_all
 from execution.program import Program
 
-__all__ = ["LICENCE", "BenchmarkError", "CruxevalRow", "load"]
+__all__ = ["ABOUT", "LICENCE", "BenchmarkError", "CruxevalRow", "load"]
 
 NAME = "cruxeval"
 LICENCE = "MIT"
-NUM_ROWS = 800
+SOURCE = "Hugging Face cruxeval-org/cruxeval, github.com/facebookresearch/cruxeval"
 ENTRY_POINT = "f"
-_FILES = (
-    "cruxeval/dev.jsonl",
-    "cruxeval/cruxeval.jsonl",
-    "cruxeval/test.jsonl",
-    "cruxeval.jsonl",
-    "test.jsonl",
-    "dev.jsonl",
+ABOUT = About(
+    NAME,
+    LICENCE,
+    SOURCE,
+    num_rows=800,
+    patterns=("cruxeval.jsonl", "test.jsonl", "data/test-*.parquet", "test-*.parquet", "test.parquet", "dev.jsonl"),
+    downloads=(Download("hub", "cruxeval-org/cruxeval", "test.jsonl"),),
+    sizes={"cruxeval.jsonl": 186_873, "test.jsonl": 186_873},
 )
+NUM_ROWS = ABOUT.num_rows
 _SCHEMA = {"id": str, "code": str, "input": str, "output": str}
 
 
@@ -45,9 +47,5 @@ class CruxevalRow:
 
 def load(folder: Path) -> list[CruxevalRow]:
     """The rows in `folder` (or its subfolder cruxeval), in the file's order. BenchmarkError where there are none."""
-    source = "get cruxeval-org/cruxeval from Hugging Face (test.jsonl)"
-    path = find_file(Path(folder), _FILES, NAME, source)
-    rows = read_rows(path, _SCHEMA, "id")
-    if len(rows) > NUM_ROWS:
-        raise BenchmarkError(f"{path} has {len(rows)} rows; CRUXEval has {NUM_ROWS}")
+    rows = read_all(folder, ABOUT, _SCHEMA, "id")
     return [CruxevalRow(row["id"], row["code"], row["input"], row["output"]) for row in rows]

@@ -11,11 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.benchmark_files import BenchmarkError, find_file, read_rows
+from evaluation.benchmark_files import About, BenchmarkError, Download, find_files, read_rows
 
 NAME = "reval"
 LICENCE = "none stated; programs from HumanEval (MIT) and ClassEval (MIT)"
-_DATA = ("reval/data/DREval_data.jsonl", "data/DREval_data.jsonl", "reval/DREval_data.jsonl", "DREval_data.jsonl")
+SOURCE = "github.com/r-eval/REval, folder data/"
+_RAW = "https://raw.githubusercontent.com/r-eval/REval/main/data"
+ABOUT = About(
+    NAME,
+    LICENCE,
+    SOURCE,
+    num_rows=154,
+    patterns=("data/DREval_data.jsonl", "DREval_data.jsonl"),
+    downloads=tuple(
+        Download("url", f"{_RAW}/{name}", f"data/{name}") for name in ("DREval_data.jsonl", "DREval_tasks.jsonl")
+    ),
+    sizes={"DREval_data.jsonl": 697_634, "DREval_tasks.jsonl": 216_219},
+)
 _DATA_SCHEMA: dict[str, type | tuple[type, ...]] = {
     "task_id": str,
     "entry_point": str,
@@ -67,7 +79,7 @@ class RevalRow:
 
 def load(folder: Path) -> list[RevalRow]:
     """Programs that both files have, in the data file's order. BenchmarkError where a program has no points."""
-    data_path = find_file(Path(folder), _DATA, NAME, "get the folder data/ of github.com/r-eval/REval")
+    [data_path] = find_files(Path(folder), ABOUT)
     tasks_path = data_path.with_name("DREval_tasks.jsonl")
     if not tasks_path.is_file():
         raise BenchmarkError(f"{tasks_path} is missing; it belongs beside {data_path.name}")
@@ -77,6 +89,7 @@ def load(folder: Path) -> list[RevalRow]:
         if data["task_id"] not in tasks:
             raise BenchmarkError(f"{data['task_id']} of {data_path} has no points in {tasks_path}")
         rows.append(_joined(data, tasks[data["task_id"]], tasks_path))
+    ABOUT.check_count(len(rows), data_path)
     return rows
 
 
