@@ -48,8 +48,8 @@ class Item:
     """`cluster` names the program: items of one program are not independent. `expected` lists every accepted answer
     in words (empty where they can't be listed): constant baselines are counted from it. `covered`: the line asked
     about is executed (None for other questions). `left_out` is why it can't be asked, mostly "". `stop` ends a
-    generation. `max_new_tokens` None leaves the limit to the evaluation's setting. `pair` joins the items that are
-    about the same input of the same program (REval's consistency).
+    generation. `max_new_tokens` is the published limit; None leaves it to the evaluation's setting. `pair` joins the
+    items that are about the same input of the same program (REval's consistency).
     """
 
     item_id: str

@@ -14,14 +14,15 @@ class Jails:
 
     def __init__(self, backend: str = "bubblewrap") -> None:
         self.backend = backend
-        self._open: dict[tuple[Limits, tuple[str, ...]], Sandbox] = {}
+        self._open: dict[tuple[Limits, tuple[str, ...], int], Sandbox] = {}
         self._stack = ExitStack()
 
-    def get(self, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = ()) -> Sandbox:
+    def get(self, limits: Limits = DEFAULT_LIMITS, packages: tuple[str, ...] = (), hash_seed: int = 0) -> Sandbox:
         """Raises SandboxError where the backend can't be had."""
-        key = limits, packages
+        key = limits, packages, hash_seed
         if key not in self._open:
-            self._open[key] = self._stack.enter_context(open_sandbox(self.backend, limits=limits, packages=packages))
+            sandbox = open_sandbox(self.backend, hash_seed, limits, packages)
+            self._open[key] = self._stack.enter_context(sandbox)
         return self._open[key]
 
     def __enter__(self) -> Jails:

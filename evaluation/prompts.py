@@ -89,8 +89,22 @@ def input_prompt(source: str, entry_point: str, result: str, style: str, *, anch
     return Prompt(task, style, text)
 
 
-def question_prompt(source: str, call: str, question: LineQuestion, style: str) -> Prompt:
-    """One of REval's questions about a line of the original source (r-eval/REval: coverage, state, path)."""
+def question_prompt(
+    source: str,
+    call: str,
+    question: LineQuestion,
+    style: str,
+    *,
+    anchored: bool = False,
+    of_test: bool = False,
+    across_calls: bool = False,
+) -> Prompt:
+    """One of REval's questions about a line of `source` (r-eval/REval: coverage, state, path).
+
+    `anchored`: `source` has print anchors, `question` means its lines, and each printed line is asked for too.
+    `of_test`: `call` is no call but the lines of a test (of ClassEval). `across_calls`: the next line may be of another
+    function call, as REval's published truth has it; else it is one of the same call.
+    """
     task = question.task
     if task not in QUESTION_TASKS:
         raise ValueError(f"no question of task {task!r}; the questions are {', '.join(QUESTION_TASKS)}")
@@ -100,10 +114,34 @@ def question_prompt(source: str, call: str, question: LineQuestion, style: str) 
         if question.variable is not None:
             asked += f"\n{question.variable}"
         return Prompt(task, style, f"{TASK_TAGS[task]}\n{source.strip()}\n{call.strip()}\n{asked}\n")
+    steps = _STEPS.format(of="the test" if of_test else "the call") if anchored else ""
+    last = "Last comes" if anchored else "Begin with"
+    key = "path_across_calls" if across_calls and task == "path" else task
     text = (
-        f"{_program(source)}\nThis call is evaluated:\n```python\n{call.strip()}\n```\n"
-        + _QUESTIONS[task].format(line=question.line, text=line, variable=question.variable)
-        + "\nBegin with <reasoning>how you know</reasoning> and then <answer>the answer</answer>, nothing after it.\n"
+        f"{_program(source)}\nThis {'test is run' if of_test else 'call is evaluated'}:\n"
+        f"```python\n{call.strip()}\n```\n"
+        + _QUESTIONS[key].format(line=question.line, text=line, variable=question.variable)
+        + (_PASSED_OVER if anchored and task == "path" else "")
+        + f"\n{steps}{last} <reasoning>how you know</reasoning> and then <answer>the answer</answer>,"
+        " nothing after it.\n"
+    )
+    return Prompt(task, style, text)
+
+
+def assertions_prompt(source: str, set_up: str, asserted: str, style: str, *, anchored: bool) -> Prompt:
+    """REval's output task of a class: lines of a test with `??` in them, to be completed. `set_up` runs before them."""
+    task = "output"
+    before = f"{set_up.strip()}\n" if set_up.strip() else ""
+    if _checked(style) == "compact":
+        return Prompt(task, style, f"{TASK_TAGS[task]}\n{source.strip()}\n{before}{asserted.strip()}\n")
+    steps = _STEPS.format(of="the test") if anchored else ""
+    prepared = f"\nThis prepares a test:\n```python\n{before}```" if before else ""
+    text = (
+        f"{_program(source)}{prepared}\nThese are the lines of the test; which value in place of each {UNKNOWN} makes"
+        f" it pass?\n```python\n{asserted.strip()}\n```\n{_NO_DOUBT}{steps}"
+        f"{'Last comes' if anchored else 'Give'} <reasoning>how the values follow</reasoning> and then"
+        f" <answer>all lines of the test, with a plain Python literal in place of each {UNKNOWN} and nothing else"
+        " changed</answer>.\n"
     )
     return Prompt(task, style, text)
 
@@ -146,6 +184,8 @@ _EXAMPLE_INPUT_PLAIN = (
     "<reasoning>2 + 3 is 5, and 5 > 4.</reasoning><answer>True</answer>"
 )
 
+_PASSED_OVER = " Lines that only print the state are passed over: they are no answer."
+
 _QUESTIONS = {
     "coverage": "Is line {line}, `{text}`, executed? Answer YES or NO.",
     "state": (
@@ -157,5 +197,10 @@ _QUESTIONS = {
         "Which line of the same function call is executed right after line {line}, `{text}`? Answer with the text of"
         " that line, without its number. If it can be more than one, any one of them is right. If line {line} is not"
         " executed, or the function ends after it, answer -1."
+    ),
+    "path_across_calls": (
+        "Which line of the program is executed right after line {line}, `{text}`, in whatever function? Answer with the"
+        " text of that line, without its number. If it can be more than one, any one of them is right. If line {line}"
+        " is not executed, or no line of the program is executed after it, answer -1."
     ),
 }

@@ -3,7 +3,7 @@
 Form (arXiv 2605.11922, §3.2), whitespace between blocks is free:
     output       (<reasoning>…</reasoning> <print>…</print>)*  <reasoning>…</reasoning> <answer>…</answer>
     input        <reasoning>…</reasoning> <input>…</input>  then as for output
-    questions    <reasoning>…</reasoning> <answer>…</answer>
+    questions    <reasoning>…</reasoning> <answer>…</answer>, as for output where the steps are asked for too
 
 The parser reads any text, once from left to right, and never raises. Where text departs from the form it takes the
 reading that earns least: the first input and the first answer are the committed ones, what follows the answer is not
@@ -86,8 +86,12 @@ class _Block:
     closed: bool
 
 
-def parse_response(text: str, task: str) -> Response:
-    """Steps, input, answer and faults of a response to `task` (one of `prompts.TASKS`). Total, linear in the text."""
+def parse_response(text: str, task: str, *, stepwise: bool = False) -> Response:
+    """Steps, input, answer and faults of a response to `task` (one of `prompts.TASKS`). Total, linear in the text.
+
+    `stepwise`: the prompt asked for the printed lines before the answer, though the task is a question. They are no
+    fault then.
+    """
     faults: dict[str, None] = {}
     blocks = _blocks(text, faults)
     steps: list[Step] = []
@@ -107,7 +111,7 @@ def parse_response(text: str, task: str) -> Response:
             break
         if block.name == "print":
             steps.append(Step("\n".join(reasoning), block.text, Span(start, block.end), block.closed))
-            if task not in ("output", "input"):
+            if not stepwise and task not in ("output", "input"):
                 faults["surplus_print"] = None
         elif task != "input":
             faults["surplus_input"] = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evaluation.reval import Pair, RevalRow
+from execution.anchors import Instrumented
 from execution.flat import Flattened, expressions_to_watch, flattened
 from execution.limits import DEFAULT_LIMITS, MEBIBYTE, Limits
 from execution.sandbox import Job, Observation, Sandbox, Verdict
@@ -68,19 +69,26 @@ class NoTruth(RuntimeError):
     """A run that says nothing about its points; the message says why."""
 
 
-def pair_job(row: RevalRow, pair: Pair) -> Job:
-    """The run of one input. A class's test module imports unittest, so run each in a process of its own (`run`)."""
-    watched = dict.fromkeys(text for point in pair.points for text in expressions_to_watch(point.variable))
+def pair_job(row: RevalRow, pair: Pair, placed: Instrumented | None = None) -> Job:
+    """The run of one input. A class's test module imports unittest, so run each in a process of its own (`run`).
+
+    `placed` is the program with print anchors: its states are recorded then, and no events.
+    """
+    source, call = row.source if placed is None else placed.source, "test_()"
     if row.test is None:
-        return Job(row.source, f"{row.entry_point}{pair.input.strip()[:-2]})", events=True, watched=tuple(watched))
-    given = f"{{'text': {row.test!r}, 'index': {pair.input_index}, 'namespace': globals()}}"
-    source = f"{row.source}\nexec(compile({_PREPARE!r}, '<prepare>', 'exec'), {given})\n"
-    return Job(source, "test_()", events=True, watched=tuple(watched))
+        call = f"{row.entry_point}{pair.input.strip()[:-2]})"
+    else:
+        given = f"{{'text': {row.test!r}, 'index': {pair.input_index}, 'namespace': globals()}}"
+        source = f"{source}\nexec(compile({_PREPARE!r}, '<prepare>', 'exec'), {given})\n"
+    if placed is not None:
+        return Job(source, call, placed.anchor_lines)
+    watched = dict.fromkeys(text for point in pair.points for text in expressions_to_watch(point.variable))
+    return Job(source, call, events=True, watched=tuple(watched))
 
 
-def run_pair(row: RevalRow, pair: Pair, sandbox: Sandbox) -> Observation:
+def run_pair(row: RevalRow, pair: Pair, sandbox: Sandbox, placed: Instrumented | None = None) -> Observation:
     """The run of one input; where it comes to nothing, once more with an empty folder to write files in."""
-    job = pair_job(row, pair)
+    job = pair_job(row, pair, placed)
     seen = sandbox.run(job)
     return seen if seen.verdict == Verdict.OK else sandbox.run(replace(job, files=True))
 

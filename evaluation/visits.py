@@ -15,7 +15,7 @@ from execution.flat import of_the_call
 from execution.traces import Event
 
 # Frames inside a statement: they are no place of their own.
-_INNER = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
+INNER = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>", "<genexpr>", "<lambda>"})
 # Statements without a line event of their own, or whose header is visited again on leaving.
 _NEVER_ASKED = (
     ast.Pass
@@ -122,7 +122,7 @@ def line_visits(events: Iterable[Event], tree: ast.Module) -> dict[int, Visits]:
     running: dict[int, tuple[int, Visit]] = {}  # frame -> line of the statement that it is in, and its visit
     known: dict[int, Variables] = {}  # frame -> its variables
     for event in of_the_call(events):
-        if event.function.rpartition(".")[2] in _INNER:
+        if event.function.rpartition(".")[2] in INNER:
             continue
         variables = known.setdefault(event.frame, {})
         variables.update(event.changes)

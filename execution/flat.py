@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -82,7 +82,7 @@ class Flattened:
         """
         last = len(self.records) - 1
         after = [self.records[min(place + 1, last)] for place in self._places.get(line, [])]
-        return list(dict.fromkeys(_evaluate(_parse(expression), after)))
+        return values_in(expression, after)
 
 
 def flattened(events: Iterable[Event]) -> Flattened:
@@ -98,11 +98,20 @@ def flattened(events: Iterable[Event]) -> Flattened:
             continue
         goes_on = bool(records) and records[-1].line == event.line
         if event.kind == "line":
-            kept = {name: shown for name, shown in values.items() if not _is_left_out(shown)}
-            records[len(records) - goes_on :] = [Record(event.line, kept)]
+            records[len(records) - goes_on :] = [Record(event.line, kept(values))]
         elif not goes_on:
             records.append(Record(event.line))
     return Flattened(tuple(records))
+
+
+def kept(values: Mapping[str, Shown]) -> dict[str, Shown]:
+    """The values that a record holds: those of types that REval leaves out are not among them."""
+    return {name: shown for name, shown in values.items() if not _is_left_out(shown)}
+
+
+def values_in(expression: str, records: Sequence[Record]) -> list[Shown]:
+    """The expression's values in these records, each once. Raises as `Flattened.values` does."""
+    return list(dict.fromkeys(_evaluate(_parse(expression), records)))
 
 
 def of_the_call(events: Iterable[Event]) -> Sequence[Event]:

@@ -150,7 +150,7 @@ def _outcome(
     sandboxes: tuple[Sandbox, Sandbox],
 ) -> Trace | SetAside:
     """`runs`: original and original, anchored and anchored, each under the first and the second seed."""
-    reason = _why_not(runs, max_states)
+    reason = why_not(runs, max_states)
     if reason is not None:
         return SetAside(program, *reason)
     original, original_second, anchored, _ = runs
@@ -173,7 +173,7 @@ def _outcome(
     )
 
 
-def _why_not(runs: Sequence[Observation], max_states: int) -> tuple[str, str] | None:
+def why_not(runs: Sequence[Observation], max_states: int) -> tuple[str, str] | None:
     """Why these four runs make no trace, None where they do."""
     original, original_second, anchored, anchored_second = runs
     for seen in runs:

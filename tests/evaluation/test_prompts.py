@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from evaluation.prompts import BLOCKS, STYLES, TAGS, TASK_TAGS, TASKS, input_prompt, output_prompt, question_prompt
+from evaluation.prompts import (
+    BLOCKS,
+    STYLES,
+    TAGS,
+    TASK_TAGS,
+    TASKS,
+    assertions_prompt,
+    input_prompt,
+    output_prompt,
+    question_prompt,
+)
 from evaluation.questions import Question
 from evaluation.responses import parse_response
 
@@ -48,6 +58,33 @@ def test_instructions_name_the_line_and_the_form_of_the_answer(task: str) -> Non
     assert "line 3, `y = {x: 1}`" in text
     assert "f(2)" in text
     assert {"coverage": "YES or NO", "state": "Nil", "path": "-1"}[task] in text
+
+
+def test_a_question_on_an_anchored_program_asks_for_its_printed_lines_too() -> None:
+    question = Question("path", 2, "    y = {x: 1}", None, (), covered=True)
+    plain = question_prompt(SOURCE, "f(2)", question, "instruct").text
+    anchored = question_prompt(SOURCE, "f(2)", question, "instruct", anchored=True, of_test=True).text
+    assert "<print>" not in plain and "passed over" not in plain and "This call is evaluated" in plain
+    assert "<print>" in anchored and "passed over" in anchored and "This test is run" in anchored
+
+
+def test_path_asks_across_calls_where_it_is_told_to() -> None:
+    question = Question("path", 2, "    y = {x: 1}", None, (), covered=True)
+    own = question_prompt(SOURCE, "f(2)", question, "instruct").text
+    across = question_prompt(SOURCE, "f(2)", question, "instruct", across_calls=True).text
+    assert "of the same function call" in own and "in whatever function" not in own
+    assert "in whatever function" in across and "of the same function call" not in across
+
+
+@pytest.mark.parametrize("anchored", [True, False])
+def test_a_test_to_complete_shows_its_set_up_and_its_gaps(anchored: bool) -> None:
+    asserted = "assertEqual(g.n, ??)"
+    text = assertions_prompt(SOURCE, "g = G()", asserted, "instruct", anchored=anchored).text
+    assert "```python\ng = G()\n```" in text and f"```python\n{asserted}\n```" in text
+    assert ("<print>" in text) == anchored
+    assert "prepares" not in assertions_prompt(SOURCE, "", asserted, "instruct", anchored=anchored).text
+    compact = assertions_prompt(SOURCE, "g = G()", asserted, "compact", anchored=anchored).text
+    assert compact == f"<task:output>\n{SOURCE.strip()}\ng = G()\n{asserted}\n"
 
 
 def test_unknown_styles_and_tasks_are_refused() -> None:

@@ -115,3 +115,9 @@ def test_time_grows_with_the_text_and_not_with_its_square(piece: str) -> None:
     """30,000 repetitions parse in a moment: a quadratic parser would need minutes."""
     response = parse_response(piece * 30_000, "output")
     assert response.answer is None or response.answer == "1"
+
+
+def test_steps_before_the_answer_to_a_question_are_no_fault_where_they_were_asked_for() -> None:
+    text = "<print>x: 1</print><reasoning>so</reasoning><answer>YES</answer>"
+    response = parse_response(text, "coverage", stepwise=True)
+    assert ([step.text for step in response.steps], response.answer, response.faults) == (["x: 1"], "YES", ())
