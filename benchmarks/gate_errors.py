@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from evaluation.gate import Policy, Scores, decide
-from evaluation.intervals import mean_interval
+from evaluation.intervals import Interval, mean_interval
 from tasks.pages.charts import Series, line_chart
 
 NUM_PROGRAMS, NUM_PAIRS, NUM_POINTS = 154, 690, 3152
@@ -36,6 +36,7 @@ POLICY = Policy(
     no_regression=tuple(f"reval/{task}" for task in LEVELS),
     improve_one_of=tuple(f"reval/{task}" for task in LEVELS),
 )
+VERDICTS = (("promote", "promoted", "final"), ("hold", "held", "loss"), ("reject", "rejected", "step"))
 Floats = NDArray[np.float64]
 
 
@@ -50,8 +51,7 @@ def main() -> None:
     shares = {gain: Counter(decisions(given.out, gain, given.comparisons)) for gain in gains}
     table = Table("true gain", "comparisons", "promote, % [95 %]", "hold, %", "reject, %", box=SIMPLE)
     for gain, counts in shares.items():
-        promoted = [1.0] * counts["promote"] + [0.0] * (counts.total() - counts["promote"])
-        interval = mean_interval(promoted, [str(place) for place in range(len(promoted))])
+        interval = share_interval(counts, "promote")
         shown = f"{100 * interval.mean:.1f} [{100 * interval.low:.1f}–{100 * interval.high:.1f}]"
         others = [f"{100 * counts[verdict] / counts.total():.1f}" for verdict in ("hold", "reject")]
         table.add_row(f"{gain:g}", f"{counts.total():,}", shown, *others)
@@ -66,7 +66,8 @@ def decisions(folder: Path, gain: float, count: int) -> Iterator[str]:
     yield from known[:count]
     with path.open("a", encoding="utf-8") as out:
         for number in range(len(known), count):
-            verdict = compare(gain, np.random.default_rng([number, round(1000 * gain)]))
+            seed = [number, round(1000 * abs(gain)), *([1] if gain < 0 else [])]
+            verdict = compare(gain, np.random.default_rng(seed))
             out.write(json.dumps(verdict) + "\n")
             out.flush()
             yield verdict
@@ -113,13 +114,33 @@ def centre(mean: float, spread: float) -> float:
     return float(np.log(bounded / (1 - bounded)) * np.sqrt(1 + np.pi * spread**2 / 8))
 
 
+def share_interval(counts: Counter[str], verdict: str) -> Interval:
+    """The share of comparisons with this verdict; each comparison is drawn on its own."""
+    told = [1.0] * counts[verdict] + [0.0] * (counts.total() - counts[verdict])
+    return mean_interval(told, [str(place) for place in range(len(told))])
+
+
 def plot(path: Path, shares: dict[float, Counter[str]]) -> None:
-    points = tuple((gain, counts["promote"] / counts.total()) for gain, counts in sorted(shares.items()))
-    series: Sequence[Series] = [Series("promoted", "final", points)]
+    """A page with the shares of the three verdicts by true gain, and their intervals."""
+    series = []
+    for shift_px, (verdict, name, style) in zip((-3.0, 0.0, 3.0), VERDICTS, strict=True):
+        found = {gain: share_interval(counts, verdict) for gain, counts in sorted(shares.items())}
+        points = tuple((gain, interval.mean) for gain, interval in found.items())
+        spans = tuple((interval.low, interval.high) for interval in found.values())
+        series.append(Series(name, style, points, spans, shift_px))
     chart = line_chart(series, x_label="true gain, points", as_share=True)
     style = (Path(__file__).parent.parent / "tasks" / "pages" / "style.css").read_text("utf-8")
-    title = "Promotions by true gain, REval's size"
-    path.write_text(f"<!doctype html><title>{title}</title><style>{style}</style><h1>{title}</h1>{chart}", "utf-8")
+    title = "The gate's verdicts by true gain, on data of REval's size"
+    numbers = sorted({counts.total() for counts in shares.values()})
+    told = f"{numbers[0]:,}" if len(numbers) == 1 else f"{numbers[0]:,} to {numbers[-1]:,}"
+    caption = (
+        f"Share of simulated comparisons, %, with 95 % intervals; {told} comparisons per gain, of"
+        f" {NUM_PROGRAMS} programs, {NUM_PAIRS} pairs and {NUM_POINTS:,} points."
+        " Asked: no regression on any of the four tasks, a gain on one."
+    )
+    head = f'<meta charset="utf-8"><title>{title}</title><style>{style} figure {{ max-width: 46rem }}</style>'
+    body = f'<h1>{title}</h1><p class="caption">{caption}</p><figure>{chart}</figure>'
+    path.write_text(f'<!doctype html><html lang="en"><head>{head}</head><body>{body}</body></html>', "utf-8")
 
 
 if __name__ == "__main__":

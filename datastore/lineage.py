@@ -47,6 +47,14 @@ class Lineage:
         query = select(RunRow).order_by(RunRow.ended_at.desc(), RunRow.run_id).limit(limit)
         return self._runs(query if job is None else query.where(RunRow.job == job))
 
+    def readers(self, artifact_id: str, role: str, job: str) -> list[RunRecord]:
+        """The runs of a job that read this artifact in this role, newest first."""
+        reading = select(EdgeRow.run_id).where(
+            EdgeRow.artifact_id == artifact_id, EdgeRow.role == role, EdgeRow.direction == "in"
+        )
+        query = select(RunRow).where(RunRow.job == job, RunRow.run_id.in_(reading))
+        return self._runs(query.order_by(RunRow.ended_at.desc(), RunRow.run_id))
+
     def record_run(
         self,
         job: str,

@@ -1,7 +1,8 @@
 """Policies: what the gate asks of a candidate, read from TOML files of this folder's `policies/` or from any path.
 
 A metric is named "benchmark/task" for right final answers, "benchmark/task/step" for the share of right steps and
-"benchmark/task/all" for responses right in every step and at the end.
+"benchmark/task/all" for responses right in every step and at the end. "benchmark/task/official" is right final answers
+by the published scorer, for figures that are to be held against published ones; all else is by the strict verdict.
 """
 
 from __future__ import annotations
@@ -14,7 +15,16 @@ from typing import Any
 from evaluation.prompts import TASKS
 
 FOLDER = Path(__file__).parent / "policies"
-MEASURES = ("final", "step", "all")
+MEASURES = ("final", "step", "all", "official")
+# Limits on answers that earn without following the execution, by benchmark/task (see `evaluation.sentinels`).
+SENTINELS = (
+    "max_wrong_logic",
+    "max_constant_share",
+    "max_constant_excess",
+    "max_echoed",
+    "max_shuffled_share",
+    "max_unrelated_steps",
+)
 
 
 class PolicyError(ValueError):
@@ -30,8 +40,13 @@ class Policy:
     floors: metric -> least value. floors_above_constant: metrics whose interval must lie above the best constant
     answer. no_regression: metrics that may not be significantly worse than the champion's by more than
     `regression_margin`. improve_one_of: at least one of these must be significantly better (at a level corrected for
-    their number); empty asks for no improvement. max_wrong_logic: benchmark/task -> the largest share of answers that
-    are right with a wrong step. max_constant_share: benchmark/task -> the largest share of one and the same answer.
+    their number); empty asks for no improvement.
+    Sentinels, benchmark/task -> limit. max_wrong_logic: share of answers that are right with a wrong step.
+    max_constant_share: share of one and the same answer, however it is written. max_constant_excess: how much more of
+    the answers the one, two or three most common ones may make up than those of the truth do. max_echoed: share of
+    steps that repeat the anchor, the program or the step before in place of a value. max_shuffled_share: share of the
+    step accuracy that may remain when another program's trace is the truth. max_unrelated_steps: share of the right
+    answers whose steps fit another program's trace as well as their own.
     first_needs_floors_only: onto an empty registry nothing is compared; False holds until a champion is set by hand.
     """
 
@@ -49,19 +64,29 @@ class Policy:
     improve_one_of: tuple[str, ...] = ()
     max_wrong_logic: dict[str, float] = field(default_factory=dict)
     max_constant_share: dict[str, float] = field(default_factory=dict)
+    max_constant_excess: dict[str, float] = field(default_factory=dict)
+    max_echoed: dict[str, float] = field(default_factory=dict)
+    max_shuffled_share: dict[str, float] = field(default_factory=dict)
+    max_unrelated_steps: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Every metric that the policy names, in the order of its keys."""
+        asked = (*self.floors, *self.floors_above_constant, *self.no_regression, *self.improve_one_of)
+        return (*asked, *(metric for name in SENTINELS for metric in getattr(self, name)))
 
     def __post_init__(self) -> None:
         shares = {"level": self.level, "max_not_judged": self.max_not_judged}
-        for table in ("floors", "max_wrong_logic", "max_constant_share"):
+        for table in ("floors", *SENTINELS):
             shares |= {f"{table}.{key}": value for key, value in getattr(self, table).items()}
         for name, value in shares.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
                 raise PolicyError(f"policy {self.name}: {name} is {value!r}; it is a share between 0 and 1")
         if not 0 < self.level < 1:
             raise PolicyError(f"policy {self.name}: level is {self.level}; it lies between 0 and 1")
-        for metric in (*self.floors, *self.floors_above_constant, *self.no_regression, *self.improve_one_of):
+        for metric in self.metrics:
             split_metric(metric)
-        for metric in (*self.max_wrong_logic, *self.max_constant_share):
+        for metric in (metric for name in SENTINELS for metric in getattr(self, name)):
             if split_metric(metric)[2] != "final":
                 raise PolicyError(f"policy {self.name}: {metric!r} is to be benchmark/task")
 

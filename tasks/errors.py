@@ -13,3 +13,11 @@ class DataRejected(RuntimeError):
 
 class BenchmarksMissing(RuntimeError):
     """The benchmarks folder that was named is not there."""
+
+
+class EvaluationError(RuntimeError):
+    """An evaluation that can't be made as asked; the message says why and what to do."""
+
+
+class NothingToCompare(RuntimeError):
+    """Two evaluations that can't be held against each other; the message says why and what would do."""

@@ -12,7 +12,7 @@ from evaluation.policy import PolicyError
 from execution.sandbox import SandboxError
 from infra.services import ServiceError
 from infra.settings import SettingsError
-from tasks.errors import BenchmarksMissing, DataRejected, WorkerLost
+from tasks.errors import BenchmarksMissing, DataRejected, EvaluationError, NothingToCompare, WorkerLost
 from training.config import RecipeError
 from training.errors import ExamplesError, TrainingError
 
@@ -21,7 +21,9 @@ MENDABLE: tuple[type[Exception], ...] = (
     BenchmarksMissing,
     DataRejected,
     EndpointError,
+    EvaluationError,
     ExamplesError,
+    NothingToCompare,
     PolicyError,
     RecipeError,
     SandboxError,

@@ -16,6 +16,8 @@ Place = Callable[[Point], Point]
 WIDTH, HEIGHT = 480.0, 220.0
 LEFT, RIGHT, TOP, BOTTOM = 40.0, 92.0, 12.0, 30.0
 LABEL_GAP = 15.0
+# The right margin holds names of up to so many characters; longer ones make it wider, by this much each.
+LABEL_CHARS, CHAR_WIDTH = 13, 7.2
 MAX_HOVER_POINTS = 60
 # Curves with more points than this are noisy: shown faintly, with their moving mean in front.
 SPARSE = 40
@@ -23,11 +25,17 @@ SPARSE = 40
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: `style` is the CSS class that colours it ("step", "final", "loss")."""
+    """One curve: `style` is the CSS class that colours it ("step", "final", "loss", "one", "two").
+
+    `spans`: the (low, high) of each point's interval, or nothing. `shift_px` moves the curve to the right, so that the
+    intervals of two curves over the same places stay apart.
+    """
 
     name: str
     style: str
     points: tuple[Point, ...]
+    spans: tuple[tuple[float, float], ...] = ()
+    shift_px: float = 0.0
 
 
 def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool) -> Markup:
@@ -39,21 +47,26 @@ def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool) -> Mar
     ys = [y for one in series for _, y in one.points]
     x_ticks = ticks(min(0.0, *xs), max(*xs, 1.0))
     y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if as_share else ticks(min(0.0, *ys), max(ys))
-    x_high, y_low, y_high = max(*xs, 1.0), y_ticks[0], y_ticks[-1]
+    x_low, x_high, y_low, y_high = min(0.0, *xs), max(*xs, 1.0), y_ticks[0], y_ticks[-1]
+
+    longest = max(len(_end_label(one, one.points[-1][1], as_share)) for one in series)
+    right = RIGHT if longest <= LABEL_CHARS else 8 + CHAR_WIDTH * longest
 
     def place(point: Point) -> Point:
-        x = LEFT + point[0] / x_high * (WIDTH - LEFT - RIGHT)
+        x = LEFT + (point[0] - x_low) / (x_high - x_low) * (WIDTH - LEFT - right)
         y = HEIGHT - BOTTOM - (point[1] - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM)
         return x, y
 
-    parts = [_axes([x for x in x_ticks if x <= x_high], y_ticks, place, x_label, as_share)]
+    parts = [_axes([x for x in x_ticks if x_low <= x <= x_high], y_ticks, place, right, x_label, as_share)]
     ends = []
     for one in series:
         shown = one.points if len(one.points) <= SPARSE else moving_mean(one.points)
-        parts.append(_curve(one, shown, [place(point) for point in one.points], [place(point) for point in shown]))
-        ends.append((place(shown[-1]), one, shown[-1][1]))
+        here = _shifted(place, one.shift_px)
+        parts.append(_whiskers(one, here))
+        parts.append(_curve(one, shown, [here(point) for point in one.points], [here(point) for point in shown]))
+        ends.append((here(shown[-1]), one, shown[-1][1]))
     for one in series:
-        parts.append(_hover(one, place, as_share))
+        parts.append(_hover(one, _shifted(place, one.shift_px), x_label, as_share))
     parts.append(_end_labels(ends, as_share))
     summary = "; ".join(
         f"{one.name} from {_value(one.points[0][1], as_share)} to {_value(one.points[-1][1], as_share)}"
@@ -63,6 +76,14 @@ def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool) -> Mar
         f'<svg class="chart" viewBox="0 0 {WIDTH:g} {HEIGHT:g}" role="img" aria-label="{escape(summary)}">'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _shifted(place: Place, shift_px: float) -> Place:
+    def shifted(point: Point) -> Point:
+        x, y = place(point)
+        return x + shift_px, y
+
+    return shifted
 
 
 def ticks(low: float, high: float, about: int = 4) -> list[float]:
@@ -111,18 +132,18 @@ def interval_plot(marks: Sequence[tuple[str, str, Interval]], low: float = 0.0, 
     return Markup(f'<svg class="intervals" viewBox="0 0 {width:g} {height:g}" aria-hidden="true">{grid}{drawn}</svg>')
 
 
-def _axes(x_ticks: list[float], y_ticks: list[float], place: Place, x_label: str, as_share: bool) -> str:
+def _axes(x_ticks: list[float], y_ticks: list[float], place: Place, right: float, x_label: str, as_share: bool) -> str:
     parts = []
     for value in y_ticks:
         _, y = place((0.0, value))
-        parts.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - RIGHT:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(
-            f'<text x="{LEFT - 6:g}" y="{y + 3.5:.1f}" class="end">{_value(value, as_share, short=True)}</text>'
-        )
+        parts.append(f'<line class="grid" x1="{LEFT:g}" x2="{WIDTH - right:g}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        unit = " %" if as_share and value == y_ticks[-1] else ""
+        label = _value(value, as_share, short=True) + unit
+        parts.append(f'<text x="{LEFT - 8:g}" y="{y + 3.5:.1f}" class="end">{label}</text>')
     for value in x_ticks:
         x, _ = place((value, 0.0))
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 15:g}" class="middle">{value:,.0f}</text>')
-    parts.append(f'<text x="{WIDTH - RIGHT:g}" y="{HEIGHT - 3:g}" class="end">{escape(x_label)}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 15:g}" class="middle">{_number(value)}</text>')
+    parts.append(f'<text x="{WIDTH - right:g}" y="{HEIGHT - 3:g}" class="end">{escape(x_label)}</text>')
     return "".join(parts)
 
 
@@ -134,11 +155,20 @@ def _curve(one: Series, shown: Sequence[Point], raw: Sequence[Point], placed: Se
     return f'{faint}<path class="curve {one.style}" d="{_path(placed)}"/>{dots}'
 
 
-def _hover(one: Series, place: Place, as_share: bool) -> str:
+def _whiskers(one: Series, place: Place) -> str:
+    drawn = ""
+    for (x, _), (low, high) in zip(one.points, one.spans, strict=bool(one.spans)):
+        (at, y_low), (_, y_high) = place((x, low)), place((x, high))
+        drawn += f'<line class="whisker {one.style}" x1="{at:.1f}" x2="{at:.1f}" y1="{y_low:.1f}" y2="{y_high:.1f}"/>'
+    return drawn
+
+
+def _hover(one: Series, place: Place, x_label: str, as_share: bool) -> str:
     every = max(1, math.ceil(len(one.points) / MAX_HOVER_POINTS))
     return "".join(
         f'<circle class="hit" cx="{place(point)[0]:.1f}" cy="{place(point)[1]:.1f}" r="7">'
-        f"<title>update {point[0]:,.0f}: {escape(one.name)} {_value(point[1], as_share)}</title></circle>"
+        f"<title>{escape(x_label)} {_number(point[0])}: {escape(one.name)} {_value(point[1], as_share)}</title>"
+        "</circle>"
         for point in one.points[::every]
     )
 
@@ -149,16 +179,28 @@ def _end_labels(ends: list[tuple[Point, Series, float]], as_share: bool) -> str:
     ys: list[float] = []
     for (_, y), _, _ in ordered:
         ys.append(max(y, ys[-1] + LABEL_GAP) if ys else y)
-    overflow = max(0.0, ys[-1] - (HEIGHT - BOTTOM))
+    lowest = HEIGHT - BOTTOM
+    for place in reversed(range(len(ys))):  # what would leave the chart goes up, and pushes only what it meets
+        ys[place] = min(ys[place], lowest)
+        lowest = ys[place] - LABEL_GAP
     return "".join(
-        f'<text class="name {one.style}" x="{x + 8:.1f}" y="{y - overflow + 3.5:.1f}">'
-        f"{escape(one.name)} {_value(value, as_share)}</text>"
+        f'<text class="name {one.style}" x="{x + 8:.1f}" y="{y + 3.5:.1f}">'
+        f"{escape(_end_label(one, value, as_share))}</text>"
         for y, ((x, _), one, value) in zip(ys, ordered, strict=True)
     )
 
 
+def _end_label(one: Series, value: float, as_share: bool) -> str:
+    return f"{one.name} {_value(value, as_share)}"
+
+
 def _path(points: Sequence[Point]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+
+
+def _number(value: float) -> str:
+    """A place on the x axis: whole where it is."""
+    return (f"{value:,.0f}" if value == round(value) else f"{value:.3g}").replace("-", "−")
 
 
 def _value(value: float, as_share: bool, short: bool = False) -> str:

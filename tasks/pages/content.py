@@ -178,3 +178,53 @@ class Quality(TypedDict):
     success: bool
     num_rows: int
     checks: list[Check] | tuple[Check, ...]
+
+
+class Side(TypedDict):
+    """One of two compared models: its name, and where its rows came from."""
+
+    name: str
+    source: str
+    num_rows: int
+
+
+class Measure(TypedDict):
+    """One measure of two models over the same `num_items` items; `difference` is B − A.
+
+    `apart`: items that only A and only B have right, "" where it is not counted. `is_merit`: the more the better.
+    """
+
+    name: str
+    num_items: int
+    a: Interval
+    b: Interval
+    difference: Interval
+    apart: str
+    is_merit: bool
+
+
+class StateGroup(TypedDict):
+    """Final answers among programs with about so many printed states."""
+
+    states: float
+    a: Interval
+    b: Interval
+
+
+class ComparedTask(TypedDict):
+    """One task of one benchmark; the first measure is the right final answers."""
+
+    name: str
+    num_items: int
+    num_programs: int
+    measures: list[Measure]
+    groups: list[StateGroup]
+
+
+class Compared(TypedDict):
+    """Everything on the page of a comparison; `notes` say what is not paired."""
+
+    a: Side
+    b: Side
+    tasks: list[ComparedTask]
+    notes: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import resources
@@ -12,7 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Undefined
 from markupsafe import Markup
 
 from tasks.pages.charts import Series, interval_plot, line_chart
-from tasks.pages.content import Baseline, Example, Figures, Interval, Quality, Report
+from tasks.pages.content import Baseline, Compared, Example, Figures, Interval, Quality, Report
+from tasks.pages.differences import difference_plot
 from tasks.pages.text import coloured_lines, marked, visible
 
 VERDICTS = {"promote": "promoted", "hold": "held", "reject": "rejected"}
@@ -46,6 +48,43 @@ def render_quality(report: Quality | Mapping[str, Any]) -> str:
     )
 
 
+def render_evaluation(report: Mapping[str, Any]) -> str:
+    """The page of an evaluation, from `tasks.evaluation_page.evaluation_content`."""
+    return _environment().get_template("evaluation.html.j2").render(report=report)
+
+
+def render_comparison(found: Compared | Mapping[str, Any]) -> str:
+    """The page of two models compared, from a `content.Compared`."""
+    page = _environment().get_template("comparison.html.j2")
+    plotted = ("final", "final, official", "step")
+    rows = [
+        (task["name"], measure["name"], "step" if measure["name"] == "step" else "final", measure["difference"])
+        for task in found["tasks"]
+        for measure in task["measures"]
+        if measure["name"] in plotted
+    ]
+    charts = [
+        (task["name"], line_chart(_by_states(task), x_label="printed states", as_share=True))
+        for task in found["tasks"]
+        if len(task["groups"]) > 1
+    ]
+    return page.render(found=found, differences=difference_plot(rows), charts=charts)
+
+
+def _by_states(task: Mapping[str, Any]) -> list[Series]:
+    """One curve per model, their intervals beside each other."""
+    return [
+        Series(
+            key.upper(),
+            style,
+            tuple((group["states"], group[key]["mean"]) for group in task["groups"]),
+            tuple((max(0.0, group[key]["low"]), min(1.0, group[key]["high"])) for group in task["groups"]),
+            shift,
+        )
+        for key, style, shift in (("a", "one", -2.0), ("b", "two", 2.0))
+    ]
+
+
 _HELD_OUT = [("held_out_step", "step", "step"), ("held_out_final", "final", "final")]
 _REWARDS = [("step_reward", "step", "step"), ("final_reward", "final", "final")]
 
@@ -72,6 +111,7 @@ def _environment() -> Environment:
         style=Markup(resources.files("tasks.pages").joinpath("style.css").read_text("utf-8")),
         plot=_plot,
         baseline_plot=_baseline_plot,
+        verdict_plot=_verdict_plot,
         marked=marked,
     )
     return environment
@@ -85,13 +125,13 @@ def _finalize(value: Any) -> Any:
 
 
 def share(value: float | None) -> str:
-    """0.6213 as 62.1, -0.05 as −5.0; a dash where there is none."""
-    return "–" if value is None else f"{100 * value:.1f}".replace("-", "−")
+    """0.6213 as 62.1, -0.05 as −5.0; a dash where there is none (one program has no finite interval)."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.1f}".replace("-", "−")
 
 
 def change(value: float) -> str:
     """0.052 as +5.2."""
-    return f"{100 * value:+.1f}".replace("-", "−")
+    return "–" if not math.isfinite(value) else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def interval(one: Interval | None) -> str:
@@ -151,6 +191,17 @@ def _is_number(value: Any) -> bool:
 
 def _plot(name: str, figures: Figures) -> Markup:
     marks = [(f"{name}: {key}", key, one) for key in ("step", "final") if (one := figures[key]) is not None]
+    return interval_plot(marks)
+
+
+def _verdict_plot(row: Mapping[str, Any]) -> Markup:
+    """Strict (filled), official (hollow) and the best constant answer on one scale."""
+    marks = [(f"strict: {row['task']}", "final", row["strict"])]
+    if row["official"] is not None:
+        marks.append((f"official: {row['task']}", "step", row["official"]))
+    if row["constant"] is not None:
+        constant = Interval(mean=row["constant"], low=row["constant"], high=row["constant"])
+        marks.append((f"always {row['constant_name']}", "final hollow", constant))
     return interval_plot(marks)
 
 

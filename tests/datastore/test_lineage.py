@@ -59,6 +59,18 @@ def lineage(database: Database) -> Lineage:
     return Lineage(database)
 
 
+def test_readers_are_the_runs_of_that_job_that_read_it_in_that_role_newest_first(lineage: Lineage) -> None:
+    model = record(lineage, "train", outputs={"model": "aa"}).output("model").artifact_id
+    other = record(lineage, "train", "2", outputs={"model": "bb"}).output("model").artifact_id
+    first = record(lineage, "evaluate", "1", {"model": model}, {"rows": "c1"})
+    second = record(lineage, "evaluate", "2", {"model": model, "dataset": other}, {"rows": "c2"})
+    record(lineage, "evaluate", "3", {"dataset": model, "model": other})
+    record(lineage, "train", "4", {"model": model})
+    assert [run.run_id for run in lineage.readers(model, "model", "evaluate")] == [second.run_id, first.run_id]
+    assert second.output("rows") == lineage.readers(model, "model", "evaluate")[0].output("rows")
+    assert lineage.readers(model, "rows", "evaluate") == []
+
+
 def test_a_run_comes_back_as_it_was_recorded(lineage: Lineage) -> None:
     source = lineage.record_artifact("mine.jsonl", "source", made("aa"), {"rows": 3})
     written = lineage.record_run(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from evaluation.gate import Decision, Evidence, Policy, PolicyError, Scores, decide, evidence_from_rows, load_policy
-from evaluation.policy import FOLDER
+from evaluation.policy import FOLDER, SENTINELS
+from evaluation.tells import Tells
 
 KEY = ("held_out", "output")
 
@@ -24,6 +27,7 @@ def scores(rate: float, num: int = 400, step: float | None = None, seed: int = 0
         step=tuple([rate if step is None else step] * num),
         answers=tuple(str(place) for place in range(num)),
         best_constant=constant,
+        tells=(Tells(echoed=0.0, own=1.0, other=0.0),) * num,
     )
 
 
@@ -52,6 +56,80 @@ def test_a_figure_that_was_not_measured_holds() -> None:
     decision = decide({}, None, FLOOR)
     assert decision.verdict == "hold"
     assert rules(decision) == {"missing"}
+
+
+@pytest.mark.parametrize("key", ["floors", *SENTINELS])
+def test_a_benchmark_that_the_policy_names_and_nobody_evaluated_holds_and_says_what_to_set(key: str) -> None:
+    asked: dict[str, Any] = {key: {"reval/output": 0.1}}
+    decision = decide(evidence(0.9), None, Policy("test", min_items=50, min_programs=10, **asked))
+    assert decision.verdict == "hold"
+    (reason,) = decision.reasons
+    assert (reason.rule, reason.metric) == ("missing", "reval/output")
+    assert "was not evaluated: set STEPCODE_BENCHMARKS to a folder that has reval" in reason.text
+
+
+@pytest.mark.parametrize("key", ["no_regression", "improve_one_of", "floors_above_constant"])
+@pytest.mark.parametrize("with_champion", [True, False])
+def test_a_missing_benchmark_is_missed_beside_a_gain_and_without_a_champion(key: str, with_champion: bool) -> None:
+    asked: dict[str, Any] = {"improve_one_of": ("held_out/output",)}
+    asked[key] = (*asked.get(key, ()), "cruxeval/input/official")
+    policy = Policy("test", min_items=50, min_programs=10, **asked)
+    champion = {**evidence(0.3), ("cruxeval", "input"): scores(0.5)} if with_champion else None
+    decision = decide(evidence(0.9), champion, policy)
+    assert decision.verdict == "hold"
+    assert [(reason.rule, reason.metric) for reason in decision.reasons] == [("missing", "cruxeval/input")]
+
+
+def test_a_held_out_task_that_is_missing_is_mended_in_the_recipe() -> None:
+    policy = Policy("test", min_items=50, min_programs=10, no_regression=("held_out/path",))
+    assert 'add "path" to evaluation.tasks' in decide(evidence(0.9), None, policy).reasons[0].text
+
+
+def test_a_benchmark_of_which_nothing_could_be_judged_is_not_called_missing_from_the_folder() -> None:
+    none = Scores((), (), (), (), (), num_not_judged=70)
+    decision = decide({KEY: none}, None, FLOOR)
+    assert "none of its 70 answers could be judged" in decision.reasons[0].text
+
+
+OFFICIAL = Policy("test", min_items=50, min_programs=10, floors={"held_out/output/official": 0.5})
+
+
+def with_official(base: Scores, official: tuple[float | None, ...]) -> Evidence:
+    return {KEY: replace(base, official=official)}
+
+
+def test_the_official_verdict_and_the_strict_one_are_held_against_their_own_floors() -> None:
+    strict_only = Policy("test", min_items=50, min_programs=10, floors={"held_out/output": 0.5})
+    lenient = with_official(scores(0.1), (1.0,) * 400)
+    assert decide(lenient, None, OFFICIAL).verdict == "promote"
+    assert decide(lenient, None, strict_only).verdict == "reject"
+    assert decide(with_official(scores(0.9), (0.0,) * 400), None, OFFICIAL).verdict == "reject"
+
+
+def test_items_without_an_official_verdict_are_not_judged_and_many_of_them_hold() -> None:
+    few = with_official(scores(0.1), (None,) * 4 + (1.0,) * 396)
+    decision = decide(few, None, OFFICIAL)
+    assert decision.verdict == "promote"
+    assert next(check for check in decision.checks if check.rule == "floor").evidence["num_items"] == 396
+    many = decide(with_official(scores(0.1), (None,) * 40 + (1.0,) * 360), None, OFFICIAL)
+    assert (many.verdict, rules(many)) == ("hold", {"not_judged"})
+
+
+def test_rows_of_before_official_verdicts_are_missing_them() -> None:
+    rows = [row(place, True, []) for place in range(100)]
+    decision = decide(evidence_from_rows(rows), None, OFFICIAL)
+    assert (decision.verdict, rules(decision)) == ("hold", {"missing"})
+    assert "no official verdicts" in decision.reasons[0].text
+    told = [row(place, True, [], official_correct=place % 4 > 0) for place in range(100)]
+    assert evidence_from_rows(told)[KEY].measure("official")["1"] == (1.0, "1")
+    assert decide(evidence_from_rows(told), None, OFFICIAL).verdict == "promote"
+
+
+def test_an_official_gain_is_a_gain() -> None:
+    policy = Policy("test", min_items=50, min_programs=10, improve_one_of=("held_out/output/official",))
+    better, worse = with_official(scores(0.5), (1.0,) * 400), with_official(scores(0.5), (0.0, 1.0) * 200)
+    assert decide(better, worse, policy).verdict == "promote"
+    assert decide(worse, worse, policy).verdict == "hold"
 
 
 def test_too_few_items_or_programs_decide_nothing_however_good() -> None:
@@ -197,9 +275,29 @@ def test_every_policy_loads_by_name_and_says_what_it_is_for(name: str) -> None:
     assert policy.improve_one_of
 
 
-def test_the_papers_floors_are_the_papers_figures() -> None:
-    floors = load_policy("paper").floors
-    assert floors == {"reval/coverage": 0.944, "reval/state": 0.823, "reval/path": 0.631, "reval/output": 0.918}
+def test_the_papers_floors_are_the_papers_figures_by_the_published_scorer() -> None:
+    policy = load_policy("paper")
+    published = {"coverage": 0.944, "state": 0.823, "path": 0.631, "output": 0.918}
+    assert policy.floors == {f"reval/{task}/official": floor for task, floor in published.items()}
+    assert {f"reval/{task}" for task in published} < set(policy.no_regression), "strict"
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "truth"), [("coverage", "YES", 0.537), ("state", "Nil", 0.502), ("path", "-1", 0.587)]
+)
+def test_the_paper_policy_finds_constants_on_reval(task: str, answer: str, truth: float) -> None:
+    num, like_truth = 3000, round(3000 * truth)
+    always = replace(
+        scores(0.99, num=num),
+        answers=(answer,) * num,
+        expected=((answer,),) * like_truth + tuple((f"line {place}",) for place in range(num - like_truth)),
+    )
+    decision = decide({("reval", task): always}, None, load_policy("paper"))
+    (found,) = [
+        check for check in decision.checks if (check.rule, check.metric) == ("constant_excess", f"reval/{task}")
+    ]
+    assert found.verdict == "reject"
+    assert found.evidence["mean"] == pytest.approx(1 - truth, abs=0.001)
 
 
 def test_the_tiny_policy_promotes_a_middling_first_model_and_rejects_garbage() -> None:
@@ -219,6 +317,8 @@ def test_the_tiny_policy_promotes_a_middling_first_model_and_rejects_garbage() -
         ("no_regression = ['output']", "no metric 'output'"),
         ("no_regression = ['held_out/output/speed']", "no metric"),
         ("[max_wrong_logic]\n'held_out/output/step' = 0.1", "benchmark/task"),
+        ("[max_echoed]\n'held_out/output/official' = 0.1", "benchmark/task"),
+        ("[max_shuffled_share]\n'held_out/output' = 3", "share between 0 and 1"),
         ("= 1", "is no TOML"),
     ],
 )
