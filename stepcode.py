@@ -141,6 +141,47 @@ def running_flow(given: dict[str, Any]) -> Iterator[None]:
 
 
 @app.command()
+def evaluate(
+    model: Annotated[
+        str,
+        typer.Argument(help="A version, an alias, a model folder, vllm:FOLDER, openai:MODEL@URL or recording:FILE."),
+    ],
+    out_folder: Annotated[Path, typer.Option("--out", file_okay=False, help="Folder of the rows and the page.")],
+    benchmarks: Annotated[str, typer.Option(help="Names, separated by commas; empty: every one that is there.")] = "",
+    forms: Annotated[str, typer.Option(help="Of steps, plain, direct, cot; separated by commas.")] = "steps",
+    style: Annotated[Literal["instruct", "compact"], typer.Option(help="Wording of our own forms.")] = "instruct",
+    limit: Annotated[int | None, typer.Option(min=1, help="Rows of each benchmark; default: all.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1)] = 4096,
+    temperature: Annotated[float, typer.Option(min=0.0, help="0: greedy.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 1.0,
+    samples: Annotated[int, typer.Option(min=1, help="Answers to each item; five or more give pass@5.")] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    record: Annotated[Path | None, typer.Option(dir_okay=False, help="Keep every answer here, to replay.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
+) -> None:
+    """Evaluate a model on the public benchmarks, by the published rules and strictly; go on after a kill."""
+    found = settings()
+    with faults_as_messages():
+        from evaluation.harness import Decoding
+        from tasks.evaluation_run import Request, as_plain, evaluation_table, run_evaluation
+        from tasks.progress import use_console
+        from tasks.workspace import open_workspace
+
+        if not as_json:
+            use_console(out)
+        decoding = Decoding(max_new_tokens, temperature, top_p, samples, seed)
+        names = tuple(name.strip() for name in benchmarks.split(",") if name.strip())
+        asked = tuple(name.strip() for name in forms.split(",") if name.strip())
+        request = Request(model, out_folder, decoding, names, asked, style, limit, record)
+        done = run_evaluation(request, open_workspace(found))
+        if as_json:
+            out.print_json(json.dumps(as_plain(done)))
+        else:
+            out.print(evaluation_table(done.summaries))
+            out.print(f"page      {done.page}\nrows      {done.rows_file}", highlight=False, markup=False)
+
+
+@app.command()
 def lineage(
     name: Annotated[str, typer.Argument(help="An alias (champion), a version number, or a dataset id.")],
     as_json: Annotated[bool, typer.Option("--json", help="The tree as JSON.")] = False,
@@ -163,6 +204,28 @@ def models(as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
 
         found = registered()
         out.print_json(json.dumps(found, default=str)) if as_json else out.print(*model_tables(found), sep="\n")
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(help="A version number, an alias, or a file of evaluation rows.")],
+    b: Annotated[str, typer.Argument(help="The other; differences are B − A.")],
+    as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
+    page: Annotated[Path | None, typer.Option("--out", metavar="FILE.html", help="Write a page too.")] = None,
+) -> None:
+    """Compare two models on the items that both answered, with intervals: answers, steps, official verdicts."""
+    files = Path(a).is_file() and Path(b).is_file()
+    if not files:
+        settings()
+    with faults_as_messages():
+        from tasks.compare import compare_models
+        from tasks.show_comparison import as_json as as_data
+        from tasks.show_comparison import comparison_table, write_page
+
+        found = compare_models(a, b)
+        if page is not None:
+            write_page(found, page)
+        out.print_json(json.dumps(as_data(found))) if as_json else out.print(comparison_table(found))
 
 
 @app.command()
@@ -352,6 +415,32 @@ def _score(judge: Callable[[], Iterator[dict[str, Any]]], table: Callable[[Any],
             out.print(table(list(judge())))
     except (BenchmarkError, SandboxError, SettingsError) as error:
         fail(str(error))
+
+
+benchmarks = typer.Typer(help="The public benchmarks in the folder of the settings (STEPCODE_BENCHMARKS).")
+app.add_typer(benchmarks, name="benchmarks")
+
+
+@benchmarks.command("list")
+def list_benchmarks(as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False) -> None:
+    """Show what is there of each benchmark, with its licence and checksums, and how to get what is missing."""
+    with faults_as_messages():
+        from tasks.benchmarks import benchmarks_table, listed_benchmarks
+
+        records = listed_benchmarks(load_settings().benchmarks)
+        out.print_json(json.dumps(records)) if as_json else out.print(benchmarks_table(records))
+
+
+@benchmarks.command("fetch")
+def fetch_benchmarks_into_folder(
+    names: Annotated[list[str], typer.Argument(help="Benchmarks, by the names that `list` shows.")],
+) -> None:
+    """Download benchmarks from their publishers, and show what came."""
+    with faults_as_messages():
+        from tasks.benchmarks import benchmarks_table, fetch_benchmarks
+
+        folder = load_settings().benchmarks
+        out.print(benchmarks_table(fetch_benchmarks(names, folder, lambda line: out.print(line, markup=False))))
 
 
 @app.command()

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 
 from evaluation.questions import END, NIL, NO, YES
 
-_CONSTANTS = {"coverage": (YES, NO), "state": (NIL,), "path": (END,)}
+_CONSTANTS = {
+    "coverage": (YES, NO),
+    "state": (NIL,),
+    "path": (END,),
+    "next_statement": (END,),
+    "variable": (NIL,),
+}
 
 
 def constant_baselines(task: str, expected: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -1,290 +1,221 @@
-"""Harness: asks an endpoint every item of an evaluation, judges each answer, and writes one row per item.
+"""Harness: asks an endpoint every item of an evaluation, judges each answer, and writes one row per answer.
 
 Rows are appended to a JSONL file batch by batch and synced, so that a killed evaluation goes on where it was without
-asking anything twice.
+asking anything twice. Items with the same prompt are asked once.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evaluation.cruxeval import CruxevalRow
 from evaluation.endpoint import Completion, Endpoint
-from evaluation.prompts import QUESTION_TASKS, TASKS, input_prompt, output_prompt, question_prompt
-from evaluation.questions import Question, questions
-from evaluation.responses import parse_response
-from evaluation.scoring import Scored, score_answer, score_input, score_output
-from evaluation.summary import Summary, summarise
-from execution.sandbox import Sandbox
-from execution.traces import SetAside, Trace
-from execution.values import equal_literals
+from evaluation.items import Item, Judged
+from evaluation.jails import Jails
+from evaluation.scorers.judgement import SANDBOX_FAILED, SKIPPED, Judgement
 
-__all__ = ["Item", "Summary", "evaluate", "items_from_cruxeval", "items_from_traces", "judge", "summarise"]
-
-HELD_OUT = "held_out"
 BATCH_SIZE = 256
 # Columns of a row that hold lists, for those who keep rows in tables.
 LIST_COLUMNS = ("step_correct", "faults", "states_true", "states_predicted", "expected")
+Row = dict[str, Any]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Item:
-    """One thing to ask. `cluster` is the program's source_id. `left_out` is why it can't be asked, mostly ""."""
+class Decoding:
+    """How answers are drawn: greedy at temperature 0, else `num_samples` of them from the nucleus `top_p`.
+    `max_new_tokens` is a limit over those that items bring."""
 
-    item_id: str
-    cluster: str
-    benchmark: str
-    task: str
-    prompt: str
-    trace: Trace | None
-    question: Question | None = None
-    anchored: bool = True
-    left_out: str = ""
+    max_new_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    num_samples: int = 1
+    seed: int = 0
 
-    @property
-    def expected(self) -> tuple[str, ...]:
-        """Every accepted answer; empty for input prediction, where they can't be listed."""
-        if self.question is not None:
-            return self.question.accepted
-        if self.task == "output" and self.trace is not None and self.trace.result is not None:
-            return (self.trace.result,)
-        return ()
-
-
-def items_from_traces(
-    traces: Iterable[Trace],
-    style: str = "compact",
-    tasks: Sequence[str] = TASKS,
-    seed: int = 0,
-    questions_per_task: int = 1,
-    benchmark: str = HELD_OUT,
-    anchored: bool = True,
-) -> list[Item]:
-    """Output and input prediction and REval's questions on each program, as `tasks` asks.
-
-    `anchored` False gives output and input prediction on the original source, without steps.
-    """
-    items: list[Item] = []
-    for trace in traces:
-        name = f"{benchmark}/{trace.program.program_id}"
-        items += _predictions(trace, name, benchmark, style, tasks, anchored)
-        if any(task in QUESTION_TASKS for task in tasks):
-            items += _questions(trace, name, benchmark, style, tasks, seed, questions_per_task)
-    return items
-
-
-def items_from_cruxeval(
-    rows: Sequence[CruxevalRow],
-    traces: Iterable[Trace | SetAside],
-    style: str = "compact",
-    tasks: Sequence[str] = ("output", "input"),
-    anchored: bool = True,
-) -> list[Item]:
-    """CRUXEval's two tasks. A row is matched with its trace by program; one that has none is an item left out,
-    with the reason, so that it is counted."""
-    by_program = {outcome.program.program_id: outcome for outcome in traces}
-    items: list[Item] = []
-    for row in rows:
-        outcome = by_program.get(row.program.program_id)
-        name = f"cruxeval/{row.item_id}"
-        if isinstance(outcome, Trace) and equal_literals(outcome.result or "", row.output) is True:
-            items += _predictions(outcome, name, "cruxeval", style, tasks, anchored)
-            continue
-        if outcome is None:
-            reason = "not_traced"
-        else:
-            reason = outcome.reason if isinstance(outcome, SetAside) else "truth_differs"
-        cluster = row.program.source_id
-        items += [Item(f"{name}/{task}", cluster, "cruxeval", task, "", None, left_out=reason) for task in tasks]
-    return items
-
-
-def _predictions(
-    trace: Trace, name: str, benchmark: str, style: str, tasks: Sequence[str], anchored: bool
-) -> list[Item]:
-    program = trace.program
-    source = trace.instrumented if anchored else program.source
-    items = []
-    if "output" in tasks and trace.result is not None:
-        text = output_prompt(source, program.call, style, anchored=anchored).text
-        items.append(Item(f"{name}/output", program.source_id, benchmark, "output", text, trace, None, anchored))
-    if "input" in tasks and trace.result is not None and program.entry_point is not None:
-        text = input_prompt(source, program.entry_point, trace.result, style, anchored=anchored).text
-        items.append(Item(f"{name}/input", program.source_id, benchmark, "input", text, trace, None, anchored))
-    return items
-
-
-def _questions(
-    trace: Trace, name: str, benchmark: str, style: str, tasks: Sequence[str], seed: int, per_task: int
-) -> list[Item]:
-    program = trace.program
-    items = []
-    for question in questions(trace, seed, per_task):
-        if question.task in tasks:
-            text = question_prompt(program.source, program.call, question, style).text
-            name_here = f"{name}/{question.question_id}"
-            items.append(Item(name_here, program.source_id, benchmark, question.task, text, trace, question))
-    return items
-
-
-def judge(item: Item, text: str, sandbox: Sandbox | None) -> Scored:
-    """What the response `text` to the item is worth. `sandbox` is needed for input prediction."""
-    if item.question is not None:
-        return score_answer(item.task, text, item.question)
-    if item.trace is None:
-        raise ValueError(f"item {item.item_id} has nothing to judge by")
-    response = parse_response(text, item.task)
-    if item.task == "output":
-        return score_output(response, item.trace, anchored=item.anchored)
-    if sandbox is None:
-        raise ValueError("input prediction runs the committed input: it needs a sandbox")
-    return score_input(response, item.trace, sandbox, anchored=item.anchored)
+    def __str__(self) -> str:
+        if not self.temperature:
+            return f"greedy, at most {self.max_new_tokens} tokens"
+        return (
+            f"{self.num_samples} samples at temperature {self.temperature:g}, top_p {self.top_p:g}, seed {self.seed},"
+            f" at most {self.max_new_tokens} tokens"
+        )
 
 
 def evaluate(
     items: Sequence[Item],
     endpoint: Endpoint,
     out_file: Path | str,
-    sandbox: Sandbox | None,
+    jails: Jails,
+    decoding: Decoding,
     *,
-    max_new_tokens: int,
-    temperature: float = 0.0,
-    seed: int = 0,
     batch_size: int = BATCH_SIZE,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[dict[str, Any]]:
-    """One row per item, in the order of `items`; see `_row` for what a row holds.
+    progress: Progress | None = None,
+) -> list[Row]:
+    """The rows of each item, one per sample, in the order of `items`; see `_row` for what a row holds.
 
-    Items whose row is in `out_file` already, with the same prompt, are not asked again. `progress` hears
-    (done, total).
+    Items whose rows are in `out_file` already, with the same prompt and truth, are not asked again. `progress` hears
+    (items done, total).
     """
     out_file = Path(out_file)
-    wanted = {item.item_id: item for item in items}
+    wanted = {row_id(item): item for item in items}
     if len(wanted) < len(items):
         raise ValueError("two items have the same item_id")
-    rows = _kept_rows(out_file, wanted)
-    left_out = [item for item in items if item.left_out and item.item_id not in rows]
-    _append(out_file, [_left_out_row(item) for item in left_out], rows)
-    # Prompts of similar length share a batch: little padding.
-    pending = sorted(
-        (item for item in items if item.item_id not in rows), key=lambda item: (len(item.prompt), item.item_id)
-    )
-    for start in range(0, len(pending), batch_size):
-        batch = pending[start : start + batch_size]
-        done = len(rows)
+    rows, answered = _kept_rows(out_file, wanted, decoding)
+    answered |= {name: [] for name, item in wanted.items() if item.left_out and name not in rows}
+    _append(out_file, {name: _rows(wanted[name], answers, jails, decoding) for name, answers in answered.items()}, rows)
+    for batch in _batches([item for item in items if row_id(item) not in rows], batch_size):
+        prompts = list(dict.fromkeys(item.prompt for item in batch))
+        first = batch[0]
         answers = endpoint.generate(
-            [item.prompt for item in batch],
-            max_new_tokens,
-            temperature,
-            seed=seed,
-            progress=None if progress is None else partial(_tell, progress, done, len(items)),
+            prompts,
+            min(first.max_new_tokens or decoding.max_new_tokens, decoding.max_new_tokens),
+            decoding.temperature,
+            num_samples=decoding.num_samples,
+            seed=decoding.seed,
+            progress=None if progress is None else partial(_tell, progress, len(rows), len(items), decoding),
+            stop=first.stop,
+            top_p=decoding.top_p,
         )
-        judged = [_row(item, answer[0], sandbox) for item, answer in zip(batch, answers, strict=True)]
-        _append(out_file, judged, rows)
+        by_prompt = dict(zip(prompts, answers, strict=True))
+        made = {row_id(item): _rows(item, by_prompt[item.prompt], jails, decoding) for item in batch}
+        _append(out_file, made, rows)
         if progress is not None:
             progress(len(rows), len(items))
-    return [rows[item.item_id] for item in items]
+    return [row for item in items for row in rows[row_id(item)]]
 
 
-def _tell(progress: Callable[[int, int], None], before: int, total: int, part: int) -> None:
-    progress(before + part, total)
+def row_id(item: Item) -> str:
+    """The name of an item in rows; that of our own form is the item's, other forms are told apart."""
+    return item.item_id if item.form == "steps" else f"{item.item_id}@{item.form}"
 
 
-def _row(item: Item, completion: Completion, sandbox: Sandbox | None) -> dict[str, Any]:
-    """The row of one item: what was asked, what came back, how it was judged, and by what truth."""
-    scored = judge(item, completion.text, sandbox)
-    response = parse_response(completion.text, item.task)
+def benchmark_label(item: Item) -> str:
+    """What figures are kept under: the benchmark, and the form where it is not our own."""
+    return item.benchmark if item.form == "steps" else f"{item.benchmark}:{item.form}"
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    """Items that can be asked in one call; prompts of similar length share a batch: little padding."""
+    groups: dict[tuple[Any, ...], list[Item]] = {}
+    for item in items:
+        groups.setdefault((item.max_new_tokens, item.stop), []).append(item)
+    for group in groups.values():
+        group.sort(key=lambda item: (len(item.prompt), item.prompt, item.item_id))
+        for start in range(0, len(group), size):
+            yield group[start : start + size]
+
+
+def _tell(progress: Progress, before: int, total: int, decoding: Decoding, part: int) -> None:
+    progress(min(total, before + part // decoding.num_samples), total)
+
+
+def _rows(item: Item, answers: Sequence[Completion], jails: Jails, decoding: Decoding) -> list[Row]:
+    """One row per answer; one without an answer for an item that is left out."""
+    if item.left_out:
+        return [_row(item, Completion("", 0, True), Judged(Judgement(None)), 0, decoding)]
+    if item.judge is None:
+        raise ValueError(f"item {item.item_id} has nothing to judge by")
+    return [
+        _row(item, answer, item.judge(answer.text, jails), sample, decoding) for sample, answer in enumerate(answers)
+    ]
+
+
+def _row(item: Item, completion: Completion, judged: Judged, sample: int, decoding: Decoding) -> Row:
+    """What was asked, what came back, how it was judged, and by what truth.
+
+    `final_correct` is the strict verdict, `official_correct` the published one (None: no such rule), `frame_correct`
+    that by the frame's own events. An answer that the published rule leaves out is wrong where it is the only one.
+    """
+    official, frames = judged.official, judged.frame_aware
+    skipped = official is not None and official.reason == SKIPPED
     return {
-        **_identity(item),
+        "item_id": row_id(item),
+        "sample": sample,
+        "decoding": str(decoding),
+        "cluster": item.cluster,
+        "benchmark": benchmark_label(item),
+        "task": item.task,
+        "form": item.form,
+        "pair": item.pair,
+        "prompt": item.prompt,
+        "left_out": bool(item.left_out),
+        "covered": item.covered,
+        "expected": list(item.expected),
         "response": completion.text,
         "token_count": completion.token_count,
         "truncated": not completion.finished,
-        "answer": response.input if item.task == "input" else response.answer,
-        "step_correct": list(scored.step_correct),
-        "final_correct": scored.final_correct,
-        "faults": list(scored.faults),
-        "reason": scored.reason,
-        "judged": scored.judged,
-        "num_states": len(scored.true_states),
-        "states_true": list(scored.true_states),
-        "states_predicted": [step.text for step in response.steps],
+        "answer": judged.answer,
+        "step_correct": list(judged.step_correct),
+        "final_correct": judged.strict.correct,
+        "official_correct": None if official is None else official.correct,
+        "official_reason": "" if official is None else official.reason,
+        "official_skipped": skipped,
+        "frame_correct": None if frames is None else frames.correct,
+        "faults": list(judged.faults),
+        "reason": item.left_out or judged.strict.reason or "right",
+        "judged": judged.strict.correct is not None,
+        "num_states": len(judged.true_states),
+        "states_true": list(judged.true_states),
+        "states_predicted": list(judged.predicted_states),
     }
 
 
-def _left_out_row(item: Item) -> dict[str, Any]:
-    return {
-        **_identity(item),
-        "response": "",
-        "token_count": 0,
-        "truncated": False,
-        "answer": None,
-        "step_correct": [],
-        "final_correct": None,
-        "faults": [],
-        "reason": item.left_out,
-        "judged": False,
-        "num_states": 0,
-        "states_true": [],
-        "states_predicted": [],
-    }
-
-
-def _identity(item: Item) -> dict[str, Any]:
-    return {
-        "item_id": item.item_id,
-        "cluster": item.cluster,
-        "benchmark": item.benchmark,
-        "task": item.task,
-        "prompt": item.prompt,
-        "left_out": bool(item.left_out),
-        "covered": None if item.question is None else item.question.covered,
-        "expected": list(item.expected),
-    }
-
-
-def _kept_rows(out_file: Path, wanted: dict[str, Item]) -> dict[str, dict[str, Any]]:
-    """Rows of earlier calls that answer the items of this one. A torn last line, a row of another question and a
-    row that our own failure left unjudged are dropped from the file (they are asked again)."""
+def _kept_rows(
+    out_file: Path, wanted: dict[str, Item], decoding: Decoding
+) -> tuple[dict[str, list[Row]], dict[str, list[Completion]]]:
+    """Rows of earlier calls that answer the items of this one, and the answers that our own failure left unjudged: they
+    are judged again, not asked again. Everything else is dropped from the file: a torn last line, rows of another
+    question, truth or decoding, and of fewer samples."""
     if not out_file.exists():
-        return {}
+        return {}, {}
     content = out_file.read_bytes()
-    lines = content[: content.rfind(b"\n") + 1].splitlines(keepends=True)
-    rows: dict[str, dict[str, Any]] = {}
-    kept: list[bytes] = []
-    for line in lines:
+    found: dict[str, list[tuple[Row, bytes]]] = {}
+    for line in content[: content.rfind(b"\n") + 1].splitlines(keepends=True):
         row = json.loads(line)
         item = wanted.get(row["item_id"])
-        if item is None or row["item_id"] in rows or row["prompt"] != item.prompt:
+        if item is not None and _same_question(row, item, decoding):
+            found.setdefault(row["item_id"], []).append((row, line))
+    kept: dict[str, list[Row]] = {}
+    answered: dict[str, list[Completion]] = {}
+    lines: list[bytes] = []
+    for name, pairs in found.items():
+        made = [row for row, _ in pairs]
+        if [row["sample"] for row in made] != list(range(1 if wanted[name].left_out else decoding.num_samples)):
             continue
-        if row["expected"] != list(item.expected) or row["reason"] == "sandbox_failed":
+        if any(row["reason"] == SANDBOX_FAILED for row in made):
+            answered[name] = [Completion(row["response"], row["token_count"], not row["truncated"]) for row in made]
             continue
-        rows[row["item_id"]] = row
-        kept.append(line)
-    if b"".join(kept) != content:
+        kept[name] = made
+        lines += [line for _, line in pairs]
+    if b"".join(lines) != content:
         temporary = out_file.with_name(out_file.name + ".tmp")
         with temporary.open("wb") as file:
-            file.writelines(kept)
+            file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(out_file)
-    return rows
+    return kept, answered
 
 
-def _append(out_file: Path, new: Sequence[dict[str, Any]], rows: dict[str, dict[str, Any]]) -> None:
+def _same_question(row: Row, item: Item, decoding: Decoding) -> bool:
+    asked = (item.prompt, list(item.expected), bool(item.left_out), str(decoding))
+    return (row["prompt"], row["expected"], row["left_out"], row["decoding"]) == asked
+
+
+def _append(out_file: Path, new: dict[str, list[Row]], rows: dict[str, list[Row]]) -> None:
     if not new:
         return
     out_file.parent.mkdir(parents=True, exist_ok=True)
     with out_file.open("ab") as file:
-        for row in new:
+        for name, made in new.items():
             # JSON turns tuples to lists and back-slashes lone surrogates: what is returned is what is read again.
-            line = json.dumps(row)
-            file.write(line.encode() + b"\n")
-            rows[row["item_id"]] = json.loads(line)
+            lines = [json.dumps(row) for row in made]
+            file.write("".join(f"{line}\n" for line in lines).encode())
+            rows[name] = [json.loads(line) for line in lines]
         file.flush()
         os.fsync(file.fileno())

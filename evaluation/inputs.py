@@ -30,7 +30,7 @@ class InputRun:
     """What the program did on a committed input.
 
     `reason` is empty where the call returned a literal or other value, else input_not_literal, input_raised,
-    input_failed or sandbox_failed. `states` are (anchor, text) in order; None where they can't be used for judging:
+    input_timeout, input_failed or sandbox_failed. `states` are (anchor, text) in order; None where they can't judge:
     more than MAX_STATES, one longer than the limit, or the instrumented program did on this input something else than
     the original.
     """
@@ -102,6 +102,8 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
         return InputRun("sandbox_failed", detail=original.detail)
     if original.verdict is Verdict.EXCEPTION:
         return InputRun("input_raised", detail=str(original.exception or original.detail))
+    if original.verdict is Verdict.TIMEOUT:
+        return InputRun("input_timeout", detail=original.detail)
     if original.verdict is not Verdict.OK:
         return InputRun("input_failed", detail=f"{original.verdict}: {original.detail}")
     result = original.result if original.result_is_literal else None

@@ -32,7 +32,8 @@ REASONS = {
     "wrong_number_of_steps": "the answer is right, the number of print blocks is not (format gate)",
     "input_not_literal": "the input is no list of literal arguments",
     "input_raised": "the program raised on the committed input",
-    "input_failed": "the program hung, crashed or broke a limit on the committed input",
+    "input_timeout": "the program did not end in its time on the committed input",
+    "input_failed": "the program crashed or broke a limit on the committed input",
     "no_result": "the program has no literal result to compare with",
     "sandbox_failed": "our own failure: left out and counted",
 }
@@ -91,7 +92,7 @@ def _as_python_writes_it(text: str) -> bool:
 def score_output(response: Response, trace: Trace, *, format_gate: bool = True, anchored: bool = True) -> Scored:
     """Judge an output prediction. `anchored` False: the prompt asked for no steps (they stay None)."""
     states = [state.text for state in trace.states] if anchored else []
-    steps = _steps_correct(response.steps, states)
+    steps = steps_correct(response.steps, states)
     final, reason = _final_literal(response, trace.result)
     if final and format_gate and anchored and len(response.steps) != len(states):
         final, reason = False, "wrong_number_of_steps"
@@ -152,7 +153,7 @@ def score_input(
             final, reason = False, "wrong_number_of_steps"
     return replace(
         blank,
-        step_correct=_steps_correct(response.steps, states),
+        step_correct=steps_correct(response.steps, states),
         final_correct=final,
         reason=reason,
         anchor_keys=tuple(str(anchor) for anchor, _ in run.states),
@@ -161,7 +162,7 @@ def score_input(
 
 
 def score_answer(task: str, text: str, question: Question) -> Scored:
-    """Judge the answer to a question: the text of a response to `task` ("coverage", "state" or "path")."""
+    """Judge the answer to a question: the text of a response to `task` (of QUESTION_TASKS or VISIT_TASKS)."""
     response = parse_response(text, task)
     answer = response.answer
     if answer is None:
@@ -173,7 +174,8 @@ def score_answer(task: str, text: str, question: Question) -> Scored:
     return Scored((), right, response.faults, reason, tuple(step.span for step in response.steps), ())
 
 
-def _steps_correct(steps: Sequence[Step], states: Sequence[str]) -> tuple[bool, ...]:
+def steps_correct(steps: Sequence[Step], states: Sequence[str]) -> tuple[bool, ...]:
+    """Whether each true state is the predicted step in its place."""
     return tuple(
         position < len(steps) and steps[position].closed and state_matches(steps[position].text, state)
         for position, state in enumerate(states)
@@ -231,4 +233,10 @@ def _named(right: bool) -> tuple[bool, str]:
     return right, "right" if right else "wrong"
 
 
-_JUDGES = {"coverage": _judge_coverage, "state": _judge_state, "path": _judge_path}
+_JUDGES = {
+    "coverage": _judge_coverage,
+    "state": _judge_state,
+    "path": _judge_path,
+    "next_statement": _judge_path,
+    "variable": _judge_state,
+}

@@ -11,9 +11,9 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from evaluation.harness import HELD_OUT
 from evaluation.intervals import Interval, paired_difference
 from evaluation.summary import Summary
+from evaluation.trace_items import HELD_OUT
 from tasks.promote import Promotion
 from tasks.steps import StepResult
 

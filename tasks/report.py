@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 
 from datastore.registry import ModelVersion
-from evaluation.harness import HELD_OUT
 from evaluation.intervals import Interval
 from evaluation.responses import parse_response
 from evaluation.summary import Summary, summarise
+from evaluation.trace_items import HELD_OUT
 from execution.anchors import instrument
 from execution.sandbox import open_sandbox
 from execution.traces import Trace

@@ -54,6 +54,7 @@ LINES: dict[str, Callable[[Summary], str]] = {
     "train-sft": _train,
     "train-rl": _train,
     "evaluate": _evaluate,
+    "evaluate-benchmarks": _evaluate,
 }
 
 

@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 RECIPES = Path(__file__).parent / "recipes"
 Task = Literal["output", "input", "coverage", "state", "path"]
+AskedTask = Task | Literal["next_statement", "variable"]
+Form = Literal["steps", "plain", "direct", "cot"]
 TRAINED_TASKS: tuple[Task, ...] = ("output", "input", "coverage", "state", "path")
 QUESTION_TASKS: tuple[Task, ...] = ("coverage", "state", "path")
 
@@ -214,9 +216,14 @@ class EvaluationSection(Section):
 
     held_out_programs: int = Field(default=600, ge=1, description="Held-out programs, each with all its tasks.")
     curve_programs: int = Field(default=64, ge=0, description="Held-out programs of the learning curve in training.")
-    tasks: tuple[Task, ...] = TRAINED_TASKS
+    tasks: tuple[AskedTask, ...] = TRAINED_TASKS
     questions_per_task: int = Field(default=1, ge=0, description="REval questions per program and task.")
-    cruxeval_rows: int = Field(default=800, ge=0)
+    benchmarks: tuple[str, ...] = Field(
+        default=("cruxeval", "reval", "livecodebench"),
+        description="Those of the benchmarks folder to ask, where there.",
+    )
+    forms: tuple[Form, ...] = Field(default=("steps",), description="How benchmarks are asked.")
+    benchmark_rows: int = Field(default=800, ge=0, description="Rows of each benchmark; 0: none.")
     max_new_tokens: int = Field(default=4096, ge=1)
 
 

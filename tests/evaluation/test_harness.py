@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from evaluation.cruxeval import CruxevalRow
-from evaluation.endpoint import Completion
-from evaluation.harness import LIST_COLUMNS, Item, evaluate, items_from_cruxeval, items_from_traces, judge, summarise
-from execution.observe import observe
-from execution.sandbox import Sandbox
-from execution.traces import SetAside, Trace
+from evaluation.harness import LIST_COLUMNS, Decoding, evaluate, row_id
+from evaluation.items import Item, Judge, Judged
+from evaluation.jails import Jails
+from evaluation.scorers.judgement import SKIPPED, Judgement
+from evaluation.summary import summarise
+from evaluation.trace_items import items_from_traces
+from execution.traces import Trace
 from tests.evaluation.conftest import Tracer
+from tests.evaluation.scripted import Scripted
 
 SOURCES = [f"def f(n):\n    m = n * {k}\n    if m > 100:\n        m = 0\n    return m + 1\n" for k in (2, 3, 5)]
 
@@ -25,43 +28,27 @@ def traces(trace_of: Tracer) -> list[Trace]:
     return [trace_of(source, f"f({n})") for source in SOURCES for n in (3, 60)]
 
 
-class Scripted:
-    """An endpoint that answers by a function of the prompt, counts what it was asked, and may be killed."""
-
-    def __init__(self, answer: Callable[[str], str], die_after: int | None = None) -> None:
-        self.answer = answer
-        self.die_after = die_after
-        self.asked: list[str] = []
-        self.num_calls = 0
-
-    def generate(
-        self,
-        prompts: Sequence[str],
-        max_new_tokens: int,
-        temperature: float = 0.0,
-        num_samples: int = 1,
-        seed: int = 0,
-        progress: Callable[[int], None] | None = None,
-    ) -> list[list[Completion]]:
-        if self.die_after is not None and self.num_calls >= self.die_after:
-            raise KeyboardInterrupt
-        self.num_calls += 1
-        self.asked += prompts
-        if progress is not None:
-            progress(len(prompts))
-        return [[Completion(self.answer(prompt), 3, True)] for prompt in prompts]
+GREEDY = Decoding(max_new_tokens=9)
 
 
-def right_answers(items: Sequence[Item]) -> Callable[[str], str]:
+@pytest.fixture(scope="module")
+def jails() -> Iterator[Jails]:
+    with Jails() as opened:
+        yield opened
+
+
+def right_answers(items: Sequence[Item], traces: Sequence[Trace]) -> Callable[[str], str]:
     """For each prompt the response that is right in every step."""
+    by_name = {trace.program.program_id: trace for trace in traces}
     texts = {}
     for item in items:
-        if item.question is not None or item.trace is None:
-            texts[item.prompt] = f"<answer>{item.expected[0] if item.expected else ''}</answer>"
+        if item.task not in ("output", "input"):
+            texts[item.prompt] = f"<answer>{item.expected[0]}</answer>"
             continue
-        steps = "".join(f"<print>{state.text}</print>" for state in item.trace.states)
-        committed = f"<input>{item.trace.program.arguments}</input>" if item.task == "input" else ""
-        texts[item.prompt] = f"{committed}{steps}<answer>{item.trace.result}</answer>"
+        trace = by_name[item.item_id.split("/")[1]]
+        steps = "".join(f"<print>{state.text}</print>" for state in trace.states) if item.form == "steps" else ""
+        committed = f"<input>{trace.program.arguments}</input>" if item.task == "input" else ""
+        texts[item.prompt] = f"{committed}{steps}<answer>{trace.result}</answer>"
     return texts.__getitem__
 
 
@@ -71,22 +58,37 @@ def test_items_cover_every_task_with_distinct_ids_and_prompts(traces: list[Trace
     assert len({item.item_id for item in items}) == len(items) == 5 * 6
     assert {item.cluster for item in items} == {trace.program.source_id for trace in traces}
     assert all("print(f'" in item.prompt for item in items if item.task in ("output", "input"))
-    assert not any("print(f'" in item.prompt for item in items if item.question is not None)
+    assert not any("print(f'" in item.prompt for item in items if item.covered is not None)
+
+
+def test_questions_about_one_execution_are_asked_and_judged_like_the_others(
+    traces: list[Trace], jails: Jails, tmp_path: Path
+) -> None:
+    for style in ("compact", "instruct"):
+        items = items_from_traces(traces, style, ["next_statement", "variable"], questions_per_task=2)
+        assert {item.task for item in items} == {"next_statement", "variable"}
+        assert len({item.prompt for item in items}) == len(items)
+        answer = right_answers(items, traces)
+        rows = evaluate(items, Scripted(answer), tmp_path / f"{style}.jsonl", jails, GREEDY)
+        assert all(row["final_correct"] for row in rows)
+        wrong = evaluate(items, Scripted(lambda prompt: "<answer>7; str</answer>"), tmp_path / "w", jails, GREEDY)
+        assert not any(row["final_correct"] for row in wrong)
 
 
 def test_no_prompt_gives_its_answer_away(traces: list[Trace]) -> None:
-    for item in items_from_traces(traces[::2], tasks=["output"]):  # 7, 10 and 16
-        assert item.trace is not None
-        assert item.trace.result not in item.prompt.split()
-    for item in items_from_traces(traces, tasks=["input"]):
-        assert item.trace is not None
-        assert item.trace.program.call not in item.prompt
+    for trace in traces[::2]:  # 7, 10 and 16
+        [item] = items_from_traces([trace], tasks=["output"])
+        assert item.expected == (trace.result,)
+        assert trace.result not in item.prompt.split()
+    for trace in traces:
+        [item] = items_from_traces([trace], tasks=["input"])
+        assert trace.program.call not in item.prompt
 
 
-def test_right_responses_are_right_in_all_tasks(traces: list[Trace], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_right_responses_are_right_in_all_tasks(traces: list[Trace], jails: Jails, tmp_path: Path) -> None:
     items = items_from_traces(traces, style="instruct")
-    endpoint = Scripted(right_answers(items))
-    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", sandbox, max_new_tokens=9)
+    endpoint = Scripted(right_answers(items, traces))
+    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", jails, GREEDY)
     assert [row["item_id"] for row in rows] == [item.item_id for item in items]
     assert all(row["final_correct"] is True and row["judged"] for row in rows)
     assert all(all(row["step_correct"]) for row in rows)
@@ -99,50 +101,48 @@ def test_right_responses_are_right_in_all_tasks(traces: list[Trace], sandbox: Sa
         assert summary.num_extraction_failures == 0
 
 
-def test_a_killed_evaluation_goes_on_without_asking_twice(
-    traces: list[Trace], sandbox: Sandbox, tmp_path: Path
-) -> None:
+def test_a_killed_evaluation_goes_on_without_asking_twice(traces: list[Trace], jails: Jails, tmp_path: Path) -> None:
     items = items_from_traces(traces)
     path = tmp_path / "rows.jsonl"
-    killed = Scripted(right_answers(items), die_after=2)
+    killed = Scripted(right_answers(items, traces), die_after=2)
     with pytest.raises(KeyboardInterrupt):
-        evaluate(items, killed, path, sandbox, max_new_tokens=9, batch_size=7)
+        evaluate(items, killed, path, jails, GREEDY, batch_size=7)
     with path.open("ab") as file:
         file.write(b'{"item_id": "torn')  # killed while writing
-    again = Scripted(right_answers(items))
-    rows = evaluate(items, again, path, sandbox, max_new_tokens=9, batch_size=7)
+    again = Scripted(right_answers(items, traces))
+    rows = evaluate(items, again, path, jails, GREEDY, batch_size=7)
     assert len(killed.asked) == 14
     assert sorted(killed.asked + again.asked) == sorted(item.prompt for item in items)
-    once = evaluate(items, Scripted(right_answers(items)), tmp_path / "whole.jsonl", sandbox, max_new_tokens=9)
+    once = evaluate(items, Scripted(right_answers(items, traces)), tmp_path / "whole.jsonl", jails, GREEDY)
     assert rows == once
     lines = [json.loads(line) for line in path.read_text().splitlines()]
     assert len(lines) == len({line["item_id"] for line in lines}) == len(items)
-    finished = Scripted(right_answers(items))
-    assert evaluate(items, finished, path, sandbox, max_new_tokens=9) == rows
+    finished = Scripted(right_answers(items, traces))
+    assert evaluate(items, finished, path, jails, GREEDY) == rows
     assert finished.asked == []
 
 
-def test_a_row_of_another_prompt_is_asked_again(traces: list[Trace], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_row_of_another_prompt_is_asked_again(traces: list[Trace], jails: Jails, tmp_path: Path) -> None:
     compact = items_from_traces(traces[:1], style="compact", tasks=["output"])
     instruct = items_from_traces(traces[:1], style="instruct", tasks=["output"])
     path = tmp_path / "rows.jsonl"
-    evaluate(compact, Scripted(right_answers(compact)), path, sandbox, max_new_tokens=9)
-    endpoint = Scripted(right_answers(instruct))
-    [row] = evaluate(instruct, endpoint, path, sandbox, max_new_tokens=9)
+    evaluate(compact, Scripted(right_answers(compact, traces)), path, jails, GREEDY)
+    endpoint = Scripted(right_answers(instruct, traces))
+    [row] = evaluate(instruct, endpoint, path, jails, GREEDY)
     assert len(endpoint.asked) == 1
     assert row["prompt"] == instruct[0].prompt
     assert len(path.read_text().splitlines()) == 1
 
 
-def test_progress_reaches_the_total_and_never_falls(traces: list[Trace], sandbox: Sandbox, tmp_path: Path) -> None:
+def test_progress_reaches_the_total_and_never_falls(traces: list[Trace], jails: Jails, tmp_path: Path) -> None:
     items = items_from_traces(traces)
     heard: list[tuple[int, int]] = []
     evaluate(
         items,
-        Scripted(right_answers(items)),
+        Scripted(right_answers(items, traces)),
         tmp_path / "rows.jsonl",
-        sandbox,
-        max_new_tokens=9,
+        jails,
+        GREEDY,
         batch_size=4,
         progress=lambda done, total: heard.append((done, total)),
     )
@@ -151,56 +151,97 @@ def test_progress_reaches_the_total_and_never_falls(traces: list[Trace], sandbox
 
 
 def test_without_anchors_the_prompt_has_the_original_program_and_no_steps_are_judged(
-    traces: list[Trace], sandbox: Sandbox
+    traces: list[Trace], jails: Jails, tmp_path: Path
 ) -> None:
-    [item] = items_from_traces(traces[:1], style="instruct", tasks=["output"], anchored=False)
-    assert "print(f'" not in item.prompt
-    assert "<print>" not in item.prompt
-    assert item.trace is not None
-    scored = judge(item, f"<answer>{item.trace.result}</answer>", sandbox)
-    assert scored.final_correct is True
-    assert scored.step_correct == ()
+    items = items_from_traces(traces[:1], style="instruct", tasks=["output", "input"], form="plain")
+    assert not any("print(f'" in item.prompt or "<print>" in item.prompt for item in items)
+    rows = evaluate(items, Scripted(right_answers(items, traces)), tmp_path / "rows.jsonl", jails, GREEDY)
+    assert [row["final_correct"] for row in rows] == [True, True]
+    assert [row["step_correct"] for row in rows] == [[], []]
+    assert {row["benchmark"] for row in rows} == {"held_out:plain"}
 
 
-def test_input_prediction_without_a_sandbox_is_refused(traces: list[Trace]) -> None:
-    [item] = items_from_traces(traces[:1], tasks=["input"])
-    with pytest.raises(ValueError, match="sandbox"):
-        judge(item, "<input>3</input><answer>1</answer>", None)
+def answered(item_id: str, judge: Judge | None, **changes: Any) -> Item:
+    return replace(Item(item_id, "p", "made", "output", "direct", f"say {item_id}", judge), **changes)
 
 
-CRUXEVAL = [
-    CruxevalRow("sample_0", "def f(a, b):\n    c = a + b\n    return c", "1, b=2", "3"),
-    CruxevalRow("sample_1", "def f(a):\n    c = a\n    return c", "1", "2"),  # the output is not what it returns
-    CruxevalRow("sample_2", "def f(a):\n    c = a / 0\n    return c", "1", "1"),
-]
+def by_text(text: str, jails: Jails) -> Judged:
+    """Right where the text says so; the published rule skips what starts with f(."""
+    official = Judgement(None, SKIPPED) if text.startswith("f(") else Judgement.of("yes" in text)
+    return Judged(Judgement.of(text == "yes"), official, answer=text)
 
 
-def test_cruxeval_rows_become_items_or_are_left_out_with_a_reason(
-    sandboxes: tuple[Sandbox, Sandbox], tmp_path: Path
+def test_rows_keep_both_verdicts_and_their_figures(jails: Jails, tmp_path: Path) -> None:
+    items = [answered(name, by_text) for name in ("yes", "yes!", "f(yes)", "no")]
+    endpoint = Scripted(lambda prompt: prompt.removeprefix("say "))
+    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", jails, GREEDY)
+    assert [row["final_correct"] for row in rows] == [True, False, False, False]
+    assert [row["official_correct"] for row in rows] == [True, True, None, False]
+    [summary] = summarise(rows)
+    assert summary.benchmark == "made:direct"
+    assert summary.final.mean == 0.25
+    assert summary.official is not None
+    assert (summary.official.mean, summary.official.num_items) == (0.5, 4), "skipped alone counts as wrong"
+    assert summary.num_official_skipped == 1
+
+
+def test_samples_give_pass_at_1_and_5_by_both_rules(jails: Jails, tmp_path: Path) -> None:
+    said = ["yes", "yes!", "f(yes)", "no", "no"]
+    endpoint = Scripted(lambda prompt, sample: said[sample])
+    drawn = Decoding(9, temperature=0.8, num_samples=5)
+    rows = evaluate([answered("a", by_text)], endpoint, tmp_path / "rows.jsonl", jails, drawn)
+    assert [row["sample"] for row in rows] == [0, 1, 2, 3, 4]
+    [summary] = summarise(rows)
+    assert summary.final.mean == pytest.approx(1 / 5)
+    assert summary.official is not None
+    assert summary.official.mean == pytest.approx(2 / 4), "the skipped answer leaves n"
+    assert summary.pass_5 == (1.0, 1.0)
+
+
+def test_other_decoding_is_asked_anew(jails: Jails, tmp_path: Path) -> None:
+    path, items = tmp_path / "rows.jsonl", [answered("yes", by_text)]
+    for decoding, times in ((GREEDY, 1), (GREEDY, 0), (Decoding(10), 1)):
+        endpoint = Scripted(lambda prompt: "yes")
+        evaluate(items, endpoint, path, jails, decoding)
+        assert len(endpoint.asked) == times
+
+
+def test_an_answer_that_our_failure_left_unjudged_is_judged_again_and_not_asked_again(
+    jails: Jails, tmp_path: Path
 ) -> None:
-    outcomes = [outcome for row in CRUXEVAL for outcome in observe([row.program], sandboxes)]
-    assert isinstance(outcomes[2], SetAside)
-    items = items_from_cruxeval(CRUXEVAL, [outcomes[2], outcomes[0], outcomes[1]])
-    left_out = {(item.item_id, item.left_out) for item in items if item.left_out}
-    assert left_out == {
-        (f"cruxeval/sample_{number}/{task}", reason)
-        for number, reason in ((1, "truth_differs"), (2, "exception"))
-        for task in ("output", "input")
-    }
-    endpoint = Scripted(right_answers(items))
-    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", sandboxes[0], max_new_tokens=9)
-    assert len(endpoint.asked) == 2, "what is left out is not asked"
-    for summary in summarise(rows):
-        assert (summary.num_rows, summary.num_judged, summary.num_left_out) == (3, 1, 2)
-        assert summary.final.mean == 1.0
+    path = tmp_path / "rows.jsonl"
+    failing = [answered("a", lambda text, jails: Judged(Judgement(None, "sandbox_failed")))]
+    [row] = evaluate(failing, Scripted(lambda prompt: "yes"), path, jails, GREEDY)
+    assert (row["judged"], row["reason"]) == (False, "sandbox_failed")
+    silent = Scripted(lambda prompt: "asked again")
+    [row] = evaluate([answered("a", by_text)], silent, path, jails, GREEDY)
+    assert (row["final_correct"], row["response"], silent.asked) == (True, "yes", [])
 
 
-def test_a_cruxeval_row_without_a_trace_is_left_out() -> None:
-    items = items_from_cruxeval(CRUXEVAL[:1], [], tasks=["output"])
-    assert [item.left_out for item in items] == ["not_traced"]
+def test_items_of_one_prompt_are_asked_once(jails: Jails, tmp_path: Path) -> None:
+    items = [answered("a", by_text, prompt="the same"), answered("b", by_text, prompt="the same", task="input")]
+    endpoint = Scripted(lambda prompt: "yes")
+    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", jails, GREEDY)
+    assert endpoint.asked == ["the same"]
+    assert [row["final_correct"] for row in rows] == [True, True]
 
 
-def test_two_items_of_one_name_are_refused(traces: list[Trace], tmp_path: Path) -> None:
+def test_what_is_left_out_is_not_asked_and_is_counted(jails: Jails, tmp_path: Path) -> None:
+    items = [answered("a", by_text), answered("b", None, left_out="exception", prompt="")]
+    endpoint = Scripted(lambda prompt: "yes")
+    rows = evaluate(items, endpoint, tmp_path / "rows.jsonl", jails, GREEDY)
+    assert endpoint.asked == ["say a"]
+    assert [(row["left_out"], row["reason"]) for row in rows] == [(False, "right"), (True, "exception")]
+    [summary] = summarise(rows)
+    assert (summary.num_rows, summary.num_judged, summary.num_left_out) == (2, 1, 1)
+
+
+def test_forms_of_one_item_are_told_apart(traces: list[Trace]) -> None:
+    both = [one for form in ("steps", "plain") for one in items_from_traces(traces[:1], tasks=["output"], form=form)]
+    assert len({row_id(item) for item in both}) == 2
+
+
+def test_two_items_of_one_name_are_refused(traces: list[Trace], jails: Jails, tmp_path: Path) -> None:
     [item] = items_from_traces(traces[:1], tasks=["output"])
     with pytest.raises(ValueError, match="same item_id"):
-        evaluate([item, replace(item)], Scripted(str), tmp_path / "rows.jsonl", None, max_new_tokens=1)
+        evaluate([item, replace(item)], Scripted(str), tmp_path / "rows.jsonl", jails, GREEDY)

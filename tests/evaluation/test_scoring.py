@@ -242,7 +242,7 @@ def test_a_hanging_input_is_wrong_and_not_our_failure(trace_of: Tracer) -> None:
     trace = trace_of(source, "f(3)")
     with open_sandbox("local", limits=Limits(cpu_s=0.3)) as strict:
         scored = score_input(parse_response("<input>-1</input><answer>3</answer>", "input"), trace, strict)
-    assert (scored.final_correct, scored.reason, scored.judged) == (False, "input_failed", True)
+    assert (scored.final_correct, scored.reason, scored.judged) == (False, "input_timeout", True)
 
 
 def test_a_run_of_too_many_states_leaves_steps_unjudged_and_judges_the_answer(

@@ -62,3 +62,9 @@ def test_bad_value_is_refused_with_the_name_of_its_variable(monkeypatch: pytest.
 def test_secret_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STEPCODE_S3_SECRET_KEY", "hush")
     assert "hush" not in repr(load_settings())
+
+
+def test_key_of_a_model_server_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STEPCODE_API_KEY", "hush")
+    assert load_settings().api_key.get_secret_value() == "hush"
+    assert "hush" not in repr(load_settings())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
+import math
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -14,6 +15,7 @@ from jinja2 import UndefinedError
 
 from datastore.quality import QualityCheck, QualityReport
 from tasks.pages.charts import Series, interval_plot, line_chart, moving_mean, ticks
+from tasks.pages.differences import difference_plot
 from tasks.pages.render import duration, render_quality, render_report
 from tasks.pages.text import coloured_lines, marked, visible
 
@@ -254,6 +256,39 @@ def test_chart_places_points_on_its_axes() -> None:
     assert "<title>update 10: final 100.0 %</title>" in chart
 
 
+def test_chart_draws_intervals_beside_each_other_and_hovers_in_its_own_words() -> None:
+    spans = ((0.0, 1.0), (0.5, 1.0))
+    curves = [Series(name, name, ((0, 0.5), (10, 0.5)), spans, shift) for name, shift in (("one", -2.0), ("two", 2.0))]
+    chart = line_chart(curves, x_label="printed states", as_share=True)
+    assert '<line class="whisker one" x1="38.0" x2="38.0" y1="190.0" y2="12.0"/>' in chart
+    assert '<line class="whisker two" x1="390.0" x2="390.0" y1="101.0" y2="12.0"/>' in chart
+    assert "<title>printed states 10: two 50.0 %</title>" in chart
+
+
+def test_chart_axes_have_units_negative_places_and_no_number_twice() -> None:
+    chart = line_chart([Series("a", "final", ((-4, 0.0), (4, 1.0)))], x_label="gain", as_share=True)
+    assert 'class="end">100 %</text>' in chart
+    assert 'class="curve final" d="M40.0 190.0L388.0 12.0"' in chart, "-4 is at the left end"
+    small = line_chart([Series("a", "final", ((0, 0.0), (1, 1.0)))], x_label="gain", as_share=True)
+    labels = re.findall(r'class="middle">([^<]*)<', small)
+    assert labels == ["0", "0.5", "1"]
+
+
+def test_difference_plot_places_zero_in_the_middle_and_says_what_has_no_interval() -> None:
+    plot = difference_plot(
+        [
+            ("held_out/output", "final", "final", {"mean": 0.1, "low": 0.0, "high": 0.2}),
+            ("held_out/output", "step", "step", {"mean": -0.05, "low": -math.inf, "high": math.inf}),
+        ]
+    )
+    # 720 wide less margins of 210 and 170: zero at 380, 0.2 a 1.05th of the way from there to 550
+    assert '<line class="zero" x1="380.0"' in plot
+    assert '<line class="whisker final" x1="380.0" y1="33.0" x2="541.9" y2="33.0"/>' in plot
+    assert plot.count("whisker") == 1
+    assert "+10.0 (+0.0 to +20.0)" in plot and ">−5.0<" in plot
+    assert plot.count(">held_out/output<") == 1, "a task is named once"
+
+
 def test_chart_names_of_curves_that_end_together_do_not_overlap() -> None:
     same = [Series(name, "step", ((0, 0.5), (10, 0.5))) for name in ("a", "b", "c")]
     heights = [
@@ -270,6 +305,19 @@ def test_chart_names_stay_inside_at_the_bottom() -> None:
         for y in re.findall(r'class="name step" x="[\d.]+" y="([\d.]+)"', line_chart(low, x_label="", as_share=True))
     ]
     assert heights == [178.5, 193.5]
+
+
+def test_chart_names_that_are_pushed_up_leave_those_far_above_alone() -> None:
+    ends = [("a", 1.0), ("b", 0.0), ("c", 0.0)]
+    series = [Series(name, "step", ((0, 0.5), (10, value))) for name, value in ends]
+    heights = re.findall(r'class="name step" x="[\d.]+" y="([\d.]+)"', line_chart(series, x_label="", as_share=True))
+    assert heights == ["15.5", "178.5", "193.5"]
+
+
+def test_chart_makes_room_for_long_names() -> None:
+    chart = line_chart([Series("n" * 30, "step", ((0, 0.0), (10, 1.0)))], x_label="", as_share=True)
+    end = float(re.findall(r'class="name step" x="([\d.]+)"', chart)[0])
+    assert end + 6.5 * len("n" * 30 + " 100.0 %") < 480
 
 
 def test_noisy_curves_are_shown_with_their_moving_mean() -> None:
