@@ -118,7 +118,7 @@ def _summary(rows: Sequence[Row], seed: int) -> Summary:
         num_truncated=sum(bool(row.get("truncated")) for row in judged),
         num_faulty=sum(bool(row["faults"]) for row in judged),
         baselines=baselines,
-        above_chance=(final.mean - best) / (1 - best) if judged and best < 1 else None,
+        above_chance=(final.mean - best) / (1 - best) if judged and baselines and best < 1 else None,
     )
 
 

@@ -177,7 +177,7 @@ def _claim(out: Path, spec: str, request: Request) -> None:
 def _answers(request: Request, spec: str, asked: BenchmarkItems, jails: Jails, workspace: Workspace) -> list[Row]:
     key = workspace.settings.api_key.get_secret_value() or None
     endpoint: Endpoint = open_endpoint(spec, record=request.record, api_key=key, **_options(spec, request))
-    with progress("evaluation", "answers", len(asked.items)) as bar:
+    with progress("evaluation-answers", "answers", len(asked.items)) as bar:
         return evaluate(
             asked.items,
             endpoint,

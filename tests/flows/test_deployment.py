@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows.conftest import Job, look_into
 from tests.flows.jobs import DEADLINE_S, ROOT, SMOKE, Home
-from tests.services.prefect import ask_api
+from tests.services.prefect import ask_api, wait_for
 from tests.services.processes import free_port
 
 WATCH_S = 300
@@ -67,6 +67,30 @@ def test_the_nightly_deployment_runs_the_job_to_success_and_shows_it(served: Hom
     names = {one["name"] for one in ask(served, "task_runs/filter", {})}
     assert {"collect", "trace", "validate", "publish", "train-sft", "evaluate-sft", "train-rl", "promote"} <= names
     assert len(look_into(served).registry.versions("stepcode")) >= 2
+
+
+def test_a_registered_model_is_evaluated_on_the_benchmarks_by_hand(served: Home) -> None:
+    api = f"http://127.0.0.1:{served.variables['STEPCODE_PREFECT_PORT']}/api"
+    parameters = {"model": "champion", "forms": ["steps", "direct"], "style": "compact", "max_new_tokens": 32}
+    found = ask_api(f"{api}/deployments/name/evaluate-model/by-hand")
+    started = ask_api(f"{api}/deployments/{found['id']}/create_flow_run", {"parameters": parameters})
+    run = wait_for(
+        lambda: ask_api(f"{api}/flow_runs/{started['id']}"),
+        lambda run: run["state"]["type"] in {"COMPLETED", "FAILED", "CRASHED"},
+        WATCH_S,
+    )
+    log = (served.folder / "logs" / "worker.log").read_text("utf-8", "replace")
+    assert run["state"]["type"] == "COMPLETED", log[-5000:]
+    [link] = [one for one in ask(served, "artifacts/filter", {}) if one["key"] == "evaluation"]
+    with urllib.request.urlopen(link["data"].split("](")[1].rstrip(")"), timeout=30) as page:
+        text = page.read().decode()
+    assert "cruxeval" in text and "form direct" in text
+    registry = look_into(served)
+    champion = registry.registry.alias("stepcode", "champion")
+    assert champion is not None
+    weights = registry.registry.version("stepcode", champion.version).artifact_id
+    [kept] = registry.lineage.readers(weights, "model", "evaluate-benchmarks")
+    assert kept.metrics["num_items"] == 4 * 2 * 2
 
 
 def test_the_cron_schedule_really_makes_runs(served: Home) -> None:
