@@ -403,6 +403,72 @@ def _score_code(
     )
 
 
+InputsOption = Annotated[Literal["base", "plus"], typer.Option(help="The published inputs, or EvalPlus' as well.")]
+PlusOption = Annotated[
+    Path, typer.Option("--data", exists=True, dir_okay=False, help="EvalPlus' tasks: its release, or the Hub's file.")
+]
+
+
+@score.command("humaneval_plus")
+def score_humaneval_plus_answers(
+    data: PlusOption,
+    answers: AnswersOption,
+    inputs: InputsOption = "plus",
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge code for HumanEval+ by the reference's outputs: id (a task_id), generations (whole programs)."""
+    _score_evalplus("humaneval", data, answers, inputs, mode, as_json)
+
+
+@score.command("mbpp_plus")
+def score_mbpp_plus_answers(
+    data: PlusOption,
+    answers: AnswersOption,
+    inputs: InputsOption = "plus",
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge code for MBPP+ by the reference's outputs: id (a task_id), generations (whole programs)."""
+    _score_evalplus("mbpp", data, answers, inputs, mode, as_json)
+
+
+def _score_evalplus(
+    dataset: Literal["humaneval", "mbpp"],
+    data: Path,
+    answers: Path,
+    inputs: Literal["base", "plus"],
+    mode: Literal["official", "strict"],
+    as_json: bool,
+) -> None:
+    from tasks.score import completions_table
+    from tasks.score_code import score_evalplus
+
+    _score(
+        lambda: score_evalplus(dataset, data, answers, inputs, mode, load_settings().sandbox),
+        lambda rows: completions_table(rows, mode),
+        as_json,
+    )
+
+
+@score.command("livecodebench_code")
+def score_livecodebench_code_answers(
+    data: Annotated[Path, typer.Option(exists=True, file_okay=False, help="Folder with test.jsonl, test2.jsonl, …")],
+    answers: AnswersOption,
+    mode: ModeOption = "official",
+    as_json: JsonOption = False,
+) -> None:
+    """Judge code for LiveCodeBench's problems by their tests: id (a question_id), generations (whole programs)."""
+    from tasks.score import completions_table
+    from tasks.score_code import score_livecodebench_code
+
+    _score(
+        lambda: score_livecodebench_code(data, answers, mode, load_settings().sandbox),
+        lambda rows: completions_table(rows, mode),
+        as_json,
+    )
+
+
 def _score(judge: Callable[[], Iterator[dict[str, Any]]], table: Callable[[Any], Any], as_json: bool) -> None:
     from evaluation.benchmark_files import BenchmarkError
     from execution.sandbox import SandboxError

@@ -45,7 +45,8 @@ def code_items(rows: Sequence[CodeRow], form: CodeForm = "direct") -> list[Item]
     items: list[Item] = []
     for row in rows:
         if isinstance(row, HumanEvalRow):
-            task = Task("", f"{row.test}\ncheck({row.entry_point})")
+            # as published the prompt comes first: a few tests use its helpers; its function is then defined anew
+            task = Task(f"{row.prompt}\n", f"{row.test}\ncheck({row.entry_point})")
             judge = _tests_judge(task, row.entry_point, row.prompt, HUMANEVAL_LIMITS)
             items.append(_item(row.item_id, humaneval.NAME, CODE, form, function_prompt(row.prompt, form), judge))
         elif isinstance(row, MbppRow):

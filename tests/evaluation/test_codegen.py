@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ def verdicts(item: Item, text: str, jails: Jails) -> tuple[bool | None, bool | N
 def test_humaneval_answers(text: str, strict: bool, official: bool, jails: Jails) -> None:
     [item] = code_items([HUMANEVAL])
     assert verdicts(item, text, jails) == (strict, official)
+
+
+def test_a_humaneval_test_may_use_a_helper_of_the_prompt(jails: Jails) -> None:
+    prompt = 'def dec(n):\n    return n - 1\n\ndef inc(n):\n    """One more."""\n'
+    row = replace(HUMANEVAL, prompt=prompt, test="def check(candidate):\n    assert candidate(dec(1)) == 1\n")
+    [item] = code_items([row])
+    assert verdicts(item, "def inc(n):\n    return n + 1\n", jails) == (True, True)
 
 
 def test_mbpp_answers_are_judged_by_its_assertions(jails: Jails) -> None:
