@@ -122,7 +122,7 @@ def _files(folder: Path, version: str) -> list[Path]:
         raise BenchmarkError(f"{NAME}: {error}") from None
     there = {path.name: path for path in find_files(folder, ABOUT)}
     if version == "release_latest":  # whatever is there
-        return [there[name] for name in sorted(there, key=lambda name: (len(name), name))]
+        return [there[name] for name in FILES if name in there] or list(there.values())
     missing = [name for name in names if name not in there]
     if missing:
         raise BenchmarkError(f"{NAME} {version}: {', '.join(missing)} is not in {folder}; {ABOUT.advice}")

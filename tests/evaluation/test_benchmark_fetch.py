@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import re
@@ -11,6 +12,8 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evaluation import benchmark_fetch
@@ -20,7 +23,8 @@ from evaluation.benchmark_files import BenchmarkError
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ROW = {"id": "sample_0", "code": "def f(a):\n    return a", "input": "1", "output": "1"}
 CRUXEVAL = (json.dumps(ROW) + "\n").encode()
-HUB_PATH = re.compile(r"/datasets/cruxeval-org/cruxeval/resolve/\w+/test\.jsonl")
+HUB_PATH = re.compile(r"/datasets/(?P<place>[\w.-]+/[\w.-]+)/resolve/\w+/(?P<name>.+)")
+LIST_PATH = re.compile(r"/api/datasets/(?P<place>[\w.-]+/[\w.-]+)/tree/main(\?.*)?")
 
 
 class Server(ThreadingHTTPServer):
@@ -29,6 +33,7 @@ class Server(ThreadingHTTPServer):
         self.content = bytes(range(256)) * 1000
         self.break_after: int | None = None  # bytes of the first answer, then the line goes dead
         self.ranges: list[str | None] = []
+        self.hub = {("cruxeval-org/cruxeval", "test.jsonl"): CRUXEVAL}  # data set and name -> content
 
     @property
     def url(self) -> str:
@@ -45,8 +50,14 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(body=True)
 
     def answer(self, *, body: bool) -> None:
-        content = CRUXEVAL if HUB_PATH.fullmatch(self.path) else self.server.content
-        if self.path not in ("/file",) and content is not CRUXEVAL:
+        if listed := LIST_PATH.fullmatch(self.path):
+            self.list_files(listed["place"])
+            return
+        asked = HUB_PATH.fullmatch(self.path)
+        content = self.server.hub.get((asked["place"], asked["name"])) if asked else None
+        if self.path == "/file":
+            content = self.server.content
+        if content is None:
             self.send_error(404)
             return
         given = self.headers.get("Range")
@@ -69,6 +80,18 @@ class Handler(BaseHTTPRequestHandler):
             cut, self.server.break_after = self.server.break_after, None
             self.wfile.write(rest[:cut])
             self.close_connection = True
+
+    def list_files(self, place: str) -> None:
+        names = [name for one, name in self.server.hub if one == place]
+        if not names:
+            self.send_error(404)
+            return
+        rows = [{"type": "file", "path": name, "size": 1, "oid": "0" * 40} for name in names]
+        content = json.dumps(rows).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
 
     def log_message(self, *args: object) -> None: ...
 
@@ -143,6 +166,22 @@ def test_a_benchmark_comes_from_the_hub(server: Server, tmp_path: Path, monkeypa
     assert (tmp_path / "cruxeval" / "test.jsonl").read_bytes() == CRUXEVAL
     assert list(seen.sha256.values()) == [hashlib.sha256(CRUXEVAL).hexdigest()]
     assert told == ["cruxeval: test.jsonl from cruxeval-org/cruxeval"]
+
+
+def test_files_whose_names_the_hub_numbers_are_found_by_its_list(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = {"id": "sample_0", "question_id": 1, "function_name": "f", "code": "def f(a): return a", "input": "f(a = 1)"}
+    row |= {"output": "1", "difficulty": "easy", "contest_date": datetime.datetime(2023, 5, 7)}
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "made")
+    place = "livecodebench/execution-v2"
+    server.hub[place, "data/test-00000-of-00001.parquet"] = (tmp_path / "made").read_bytes()
+    server.hub[place, "README.md"] = b"card"
+    monkeypatch.setenv("HF_ENDPOINT", server.url)
+    seen = fetch("livecodebench_execution", tmp_path)
+    assert [path.name for path in seen.paths] == ["test-00000-of-00001.parquet"]
+    assert seen.num_rows == 1
+    assert not (tmp_path / "livecodebench_execution" / "README.md").exists()
 
 
 def test_a_hub_that_has_not_the_data_set_is_an_error(
