@@ -72,6 +72,39 @@ def test_a_call_that_does_not_end_is_late_and_those_before_it_count(jails: Jails
     assert (seen.values, seen.ended) == ((7,), "late")
 
 
+@pytest.mark.parametrize("wait", ["time.sleep(1000)", "threading.Event().wait()", "queue.Queue().get()"])
+def test_a_call_that_waits_is_late(wait: str, jails: Jails) -> None:
+    program = f"import queue, threading, time\ndef f(x): {wait}"
+    assert called(jails, program, [0], limit_s=0.1).ended == "late"
+
+
+def test_a_program_may_write_files_of_its_own(jails: Jails) -> None:
+    program = "def f(x):\n    with open('a', 'w') as file: file.write(x)\n    return open('a').read()"
+    assert called(jails, program, ["é"]).values == ("é",)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "import signal\ndef f(x):\n    signal.setitimer(signal.ITIMER_PROF, 0)\n    return x",
+        "import sys\nsys.stdout = None\ndef f(x): return x",
+        "import builtins\nbuiltins.repr = builtins.isinstance = None\ndef f(x): return x",
+    ],
+)
+def test_a_program_that_meddles_gains_and_breaks_nothing(program: str, jails: Jails) -> None:
+    seen = called(jails, program, [5])
+    assert seen.values in ((5,), ())
+    assert seen.values or seen.ended
+
+
+@pytest.mark.parametrize(
+    "value", ["[[]] * 3 and (lambda x: x.append(x) or x)([])", r"b'\0int zz'", "1 << 10**6", r"'\ud800'"]
+)
+def test_odd_values_do_no_harm(value: str, jails: Jails) -> None:
+    seen = called(jails, f"def f(x): return {value}", [5])
+    assert len(seen.values) == 1 or seen.ended == "stopped"
+
+
 def test_a_program_that_does_not_end_while_it_is_defined_is_late(jails: Jails) -> None:
     assert called(jails, "while True: pass", [0], limit_s=0.5).ended == "late"
 
