@@ -54,7 +54,7 @@ def test_without_a_folder_there_is_nothing_and_a_wrong_one_is_an_error(tmp_path:
 
 
 def run(folder: Path | None, *arguments: str) -> tuple[int, str, str]:
-    environment = {} if folder is None else {"STEPCODE_BENCHMARKS": str(folder)}
+    environment = {"STEPCODE_BENCHMARKS": None if folder is None else str(folder)}
     ended = CliRunner().invoke(stepcode.app, ["benchmarks", *arguments], env=environment)
     return ended.exit_code, ended.stdout, ended.stderr
 

@@ -142,6 +142,13 @@ def test_a_solution_is_used_again_officially_and_new_for_each_test_strictly(jail
     assert judged(jails, problem, program, "strict") == RIGHT
 
 
+def test_an_import_from_the_future_fails_officially_only(jails: Jails) -> None:
+    line = "from __future__ import annotations\n"
+    assert judged(jails, SUM, f"{line}def solve(items: Unknown, n): return sum(items) + n", "strict") == RIGHT
+    assert judged(jails, SUM, f"{line}def solve(items, n): return sum(items) + n", "official").correct is False
+    assert judged(jails, ADD, f"{line}print(sum(map(int, input().split())))", "strict") == RIGHT
+
+
 @pytest.mark.parametrize(
     ("given", "right", "official", "strict"),
     [
