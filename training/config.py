@@ -16,6 +16,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 RECIPES = Path(__file__).parent / "recipes"
 Task = Literal["output", "input", "coverage", "state", "path"]
 AskedTask = Task | Literal["next_statement", "variable"]
+BenchmarkName = Literal[
+    "cruxeval",
+    "livecodebench_execution",
+    "reval",
+    "humaneval",
+    "mbpp",
+    "mbpp_sanitized",
+    "humaneval_plus",
+    "mbpp_plus",
+    "livecodebench_code",
+]
 Form = Literal["steps", "plain", "direct", "cot"]
 TRAINED_TASKS: tuple[Task, ...] = ("output", "input", "coverage", "state", "path")
 QUESTION_TASKS: tuple[Task, ...] = ("coverage", "state", "path")

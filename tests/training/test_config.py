@@ -1,10 +1,12 @@
 """Recipes: the project's own load, defaults are the paper's, and what is wrong is named."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from training.config import Recipe, RecipeError, load_recipe, recipe_names
+from evaluation.catalogue import ENTRIES
+from training.config import BenchmarkName, Recipe, RecipeError, load_recipe, recipe_names
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -73,3 +75,7 @@ def test_toml_that_does_not_parse_names_the_line(tmp_path: Path) -> None:
     path.write_text("name = \n")
     with pytest.raises(RecipeError, match="line 1"):
         load_recipe(path)
+
+
+def test_every_benchmark_of_the_catalogue_can_be_asked_for() -> None:
+    assert set(get_args(BenchmarkName)) == set(ENTRIES)
