@@ -148,13 +148,19 @@ def evaluate(
     samples: Annotated[int, typer.Option(min=1, help="Answers to each item; five or more give pass@5.")] = 1,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     record: Annotated[Path | None, typer.Option(dir_okay=False, help="Keep every answer here, to replay.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="Requests in flight to a server.")] = 16,
+    requests_per_minute: Annotated[float | None, typer.Option(min=1)] = None,
+    tokens_per_minute: Annotated[float | None, typer.Option(min=1)] = None,
+    prompt_price: Annotated[float | None, typer.Option(min=0, help="Money per million prompt tokens.")] = None,
+    completion_price: Annotated[float | None, typer.Option(min=0, help="Money per million tokens of answers.")] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, help="Stop before the run costs more.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The figures as JSON.")] = False,
 ) -> None:
     """Evaluate a model on the public benchmarks, by the published rules and strictly; go on after a kill."""
     found = settings()
     with faults_as_messages():
         from evaluation.harness import Decoding
-        from tasks.evaluation_run import Request, as_plain, evaluation_table, run_evaluation
+        from tasks.evaluation_run import Request, Server, as_plain, evaluation_table, run_evaluation
         from tasks.progress import use_console
         from tasks.workspace import open_workspace
 
@@ -163,7 +169,8 @@ def evaluate(
         decoding = Decoding(max_new_tokens, temperature, top_p, samples, seed)
         names = tuple(name.strip() for name in benchmarks.split(",") if name.strip())
         asked = tuple(name.strip() for name in forms.split(",") if name.strip())
-        request = Request(model, out_folder, decoding, names, asked, style, limit, record)
+        server = Server(concurrency, requests_per_minute, tokens_per_minute, prompt_price, completion_price, max_cost)
+        request = Request(model, out_folder, decoding, names, asked, style, limit, record, server)
         done = run_evaluation(request, open_workspace(found))
         if as_json:
             out.print_json(json.dumps(as_plain(done)))

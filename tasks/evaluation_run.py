@@ -21,7 +21,7 @@ from rich.table import Table
 from datastore.errors import LineageError
 from evaluation.benchmark_items import BenchmarkItems, benchmark_items
 from evaluation.catalogue import Benchmark
-from evaluation.endpoint import Endpoint, open_endpoint
+from evaluation.endpoint import OpenAIEndpoint, Prices, RecordingEndpoint, Usage, open_endpoint
 from evaluation.harness import Decoding, Row, evaluate
 from evaluation.jails import Jails
 from evaluation.summary import Summary, summarise
@@ -39,6 +39,27 @@ from tasks.workspace import Workspace, code_version, versions
 
 
 @dataclass(frozen=True)
+class Server:
+    """How an OpenAI-compatible server is asked: requests in flight, limits per minute, money per million tokens, and
+    the most that the run may cost."""
+
+    concurrency: int = 16
+    requests_per_minute: float | None = None
+    tokens_per_minute: float | None = None
+    prompt_price: float | None = None
+    completion_price: float | None = None
+    max_cost: float | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Keywords of `evaluation.endpoint.OpenAIEndpoint`."""
+        prices = None
+        if self.prompt_price is not None or self.completion_price is not None:
+            prices = Prices(self.prompt_price or 0.0, self.completion_price or 0.0)
+        names = ("concurrency", "requests_per_minute", "tokens_per_minute", "max_cost")
+        return {**{name: getattr(self, name) for name in names}, "prices": prices}
+
+
+@dataclass(frozen=True)
 class Request:
     """What to evaluate and how. `model` is a version number or an alias of the registry, or what
     `evaluation.endpoint.open_endpoint` takes. `benchmarks` empty: every one that is there. `limit` rows of each."""
@@ -51,6 +72,7 @@ class Request:
     style: str = "instruct"
     limit: int | None = None
     record: Path | None = None
+    server: Server | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +103,13 @@ def run_evaluation(request: Request, workspace: Workspace) -> Evaluated:
             asked = benchmark_items(folder, names, request.forms, request.style, jails, request.limit, bar.update)
         if not asked.items:
             raise EvaluationError(f"nothing to ask: {', '.join(request.benchmarks) or 'no benchmark'} in {folder}")
-        rows = _answers(request, spec, asked, jails, workspace)
+        rows, usage = _answers(request, spec, asked, jails, workspace)
         sandbox = jails.get()
         isolation = {"backend": sandbox.name, "isolated": sandbox.isolated}
     write_rows_file(rows, out / "rows.parquet")
     run = {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        "facts": _facts(request, known_as, time.time() - started),
+        "facts": _facts(request, known_as, time.time() - started, usage),
         "benchmarks": [_told(one) for one in asked.benchmarks],
         "sandbox": isolation,
     }
@@ -174,22 +196,33 @@ def _claim(out: Path, spec: str, request: Request) -> None:
     file.write_text(json.dumps(mine), "utf-8")
 
 
-def _answers(request: Request, spec: str, asked: BenchmarkItems, jails: Jails, workspace: Workspace) -> list[Row]:
+def _answers(
+    request: Request, spec: str, asked: BenchmarkItems, jails: Jails, workspace: Workspace
+) -> tuple[list[Row], Usage | None]:
+    """The rows, and what a server was asked for them; None for a model that costs nothing."""
     key = workspace.settings.api_key.get_secret_value() or None
-    endpoint: Endpoint = open_endpoint(spec, record=request.record, api_key=key, **_options(spec, request))
+    # a server's answers are paid for: each is kept as it comes, asked to or not
+    record = request.record or (request.out / "answers.jsonl" if spec.startswith("openai") else None)
+    endpoint = open_endpoint(spec, record=record, api_key=key, **_options(spec, request))
+    known = request.out / "rows.jsonl"
+    num_before = known.read_bytes().count(b"\n") if known.is_file() else 0
     with progress("evaluation-answers", "answers", len(asked.items)) as bar:
-        return evaluate(
+        rows = evaluate(
             asked.items,
             endpoint,
-            request.out / "rows.jsonl",
+            known,
             jails,
             request.decoding,
-            progress=lambda done, _: bar.update(done, f"{bar.rate(done):,.1f} items/s"),
+            progress=lambda done, _: bar.update(done, bar.pace(done, before=num_before)),
         )
+    asked_of = endpoint.inner if isinstance(endpoint, RecordingEndpoint) else endpoint
+    return rows, asked_of.usage if isinstance(asked_of, OpenAIEndpoint) else None
 
 
 def _options(spec: str, request: Request) -> dict[str, Any]:
     """Compact prompts are for models made from scratch: they go in as they stand, whatever template there is."""
+    if spec.startswith("openai"):
+        return (request.server or Server()).options()
     takes_chat = spec.startswith("vllm:") or Path(spec).exists()
     return {"chat": False} if request.style == "compact" and takes_chat else {}
 
@@ -200,7 +233,15 @@ def _told(one: Benchmark) -> dict[str, Any]:
     return {"name": one.name, "rows": one.num_rows, "note": "; ".join(part for part in parts if part)}
 
 
-def _facts(request: Request, known_as: str, seconds: float) -> list[tuple[str, str]]:
+def _used(usage: Usage | None) -> list[tuple[str, str]]:
+    if usage is None:
+        return []
+    tokens = f"{usage.prompt_tokens:,} prompt and {usage.completion_tokens:,} completion tokens"
+    cost = f", {usage.cost:.4f} in money" if usage.cost else ""
+    return [("asked now", f"{usage.num_requests:,} requests, {tokens}{cost}")]
+
+
+def _facts(request: Request, known_as: str, seconds: float, usage: Usage | None) -> list[tuple[str, str]]:
     packages = ", ".join(f"{name} {number}" for name, number in versions().items())
     return [
         ("model", known_as),
@@ -208,6 +249,7 @@ def _facts(request: Request, known_as: str, seconds: float) -> list[tuple[str, s
         ("forms", ", ".join(request.forms)),
         ("prompts", request.style),
         ("took", f"{seconds:,.0f} s"),
+        *_used(usage),
         ("versions", packages),
     ]
 

@@ -17,6 +17,7 @@ from evaluation.harness import Decoding, evaluate, row_id
 from evaluation.items import FORMS, Item
 from evaluation.jails import Jails
 from tasks.evaluation_rows import recorded_rows
+from tests.evaluation.chat_server import ChatServer, served
 from tests.evaluation.scripted import Scripted
 from tests.tasks.test_pages import Page
 from tests.tasks.test_score import DATA, TASKS, written
@@ -147,6 +148,21 @@ def test_without_a_benchmarks_folder_it_says_how_to_get_one(tmp_path: Path, monk
     monkeypatch.chdir(tmp_path)
     code, _, err = run("recording:x", "--out", tmp_path / "out")
     assert code == 1 and "STEPCODE_BENCHMARKS" in err
+
+
+def test_a_server_is_never_paid_twice_and_its_cost_is_told(benchmarks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with served(ChatServer()) as server:
+        given = ["--benchmarks", "cruxeval", "--forms", "direct", "--out", out, "--prompt-price", 1, *COLUMNS]
+        code, _, err = run(f"openai:m@{server.url}", *given, "--limit", 3)
+        assert code == 0, err
+        assert len(server.prompts) == len(set(server.prompts)) == 6
+        (out / "rows.jsonl").unlink()  # as after a kill before the batch was judged
+        code, _, err = run(f"openai:m@{server.url}", *given)
+        assert code == 0, err
+        assert len(server.prompts) == len(set(server.prompts)) == 12
+    page = Page((out / "evaluation.html").read_text("utf-8"))
+    assert "6 requests, 60 prompt and 30 completion tokens, 0.0001 in money" in page.text
 
 
 def test_forms_of_one_item_have_rows_of_their_own(benchmarks: Path, jails: Jails) -> None:
