@@ -5,7 +5,7 @@ STAMP := .venv/.installed
 BENCH ?= sandbox_speed trace_throughput scoring_speed sampler_speed anchor_counts anchored_library gate_errors soak seeds
 
 .DEFAULT_GOAL := help
-.PHONY: setup demo test lint up down deploy bench clean help
+.PHONY: setup demo test lint up down deploy bench bench-bilevel clean help
 
 setup: $(STAMP) ## install everything into .venv (and, as root on Debian, the sandbox's package)
 
@@ -33,9 +33,12 @@ deploy: setup ## deploy prefect.yaml to the Prefect server in use
 bench: setup ## run the measurements in benchmarks/, printing their tables; BENCH=sandbox_speed chooses
 	@for name in $(BENCH); do $(BIN)/python -m benchmarks.$$name || exit 1; done
 
+bench-bilevel: setup ## compare the credit rules of Bi-Level GRPO over five seeds: about an hour, resumable
+	@$(BIN)/python -m benchmarks.bilevel --size full
+
 clean: ## remove what make created: .venv, caches, build leftovers (not .stepcode, which holds your models)
 	@rm -rf .venv *.egg-info build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@[ ! -d .stepcode ] || echo "kept .stepcode: models, datasets, reports; remove it by hand if you mean to"
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

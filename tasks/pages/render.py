@@ -85,6 +85,14 @@ def _by_states(task: Mapping[str, Any]) -> list[Series]:
     ]
 
 
+def plain_page(
+    title: str, lead: str, charts: Sequence[tuple[str, Markup]], head: Sequence[str], rows: Sequence[Sequence[str]]
+) -> str:
+    """A page of a measurement: named charts (`charts.line_chart`), and a table."""
+    page = _environment().get_template("plain.html.j2")
+    return page.render(title=title, lead=lead, charts=charts, head=head, rows=rows)
+
+
 _HELD_OUT = [("held_out_step", "step", "step"), ("held_out_final", "final", "final")]
 _REWARDS = [("step_reward", "step", "step"), ("final_reward", "final", "final")]
 

@@ -1,0 +1,185 @@
+"""Credit rules side by side: one SFT start, the same updates, the same held-out programs, several seeds.
+
+    python -m benchmarks.bilevel --size full --home .stepcode/benchmark-bilevel      (about an hour on two cores)
+    python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
+
+Each arm is a word of `rl.mode`. Its learning rate is the one with the best reward on programs of its own, not on those
+that it is measured on. Then every seed draws other rollouts and another order of prompts from the same start. Answers
+are greedy and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and every
+evaluation is a step that is found again, so a run that was stopped goes on. The table and figures are also written to
+bilevel.json and bilevel.html in the reports folder of the home.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
+from infra.settings import load_settings
+
+if TYPE_CHECKING:
+    from tasks.steps import Output, StepResult
+    from tasks.workspace import Workspace
+    from training.config import Recipe
+
+RECIPE = Path(__file__).parent / "recipes" / "bilevel.toml"
+ARMS = ("terminal", "step", "bilevel")
+NUM_SAMPLES = 4
+TUNING_SEED = 1000
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much: seeds per arm, learning rates tried, programs measured on and tuned on, and changes of the recipe."""
+
+    seeds: int
+    rates: tuple[float, ...]
+    test_programs: int
+    tuning_programs: int
+    changes: dict[str, Any]
+
+
+SIZES = {
+    "quick": Size(
+        2,
+        (1e-4,),
+        40,
+        20,
+        {
+            "corpus.programs_per_level": [60, 20, 60, 0, 0, 0],
+            "trace.min_traces": 50,
+            "sft.updates": 30,
+            "sft.evaluate_every": 30,
+            "rl.updates": 2,
+            "rl.prompts_per_update": 4,
+            "evaluation.curve_programs": 8,
+        },
+    ),
+    "full": Size(5, (5e-5, 1e-4, 2e-4), 650, 150, {}),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=SIZES, default="quick")
+    parser.add_argument("--arms", default=",".join(ARMS), help="words of rl.mode, the first is compared with")
+    parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
+    parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-bilevel"))
+    given = parser.parse_args()
+    os.environ["STEPCODE_HOME"] = str(given.home)
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    from infra.embedded import embedded_server
+
+    server = embedded_server(load_settings())
+    server.wait()
+    size = SIZES[given.size]
+    run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, Console(width=140))
+
+
+def run(arms: Sequence[str], size: Size, num_seeds: int, out: Console) -> None:
+    """Train and measure what is not done yet, then print the tables and write the page."""
+    from flows.refresh_data import refresh_data
+    from tasks.progress import use_console
+    from tasks.train import read_metrics, train_stage
+    from tasks.workspace import current_workspace
+    from training.config import load_recipe
+
+    use_console(out)
+    workspace = current_workspace()
+    base = load_recipe(str(RECIPE), size.changes)
+    dataset = refresh_data(recipe=str(RECIPE), changes=size.changes).published.outputs["dataset"]
+    start = train_stage(workspace, base, "sft", {"dataset": dataset})
+
+    def trained(arm: str, rate: float, seed: int) -> StepResult:
+        changes = {**size.changes, "rl.mode": arm, "rl.learning_rate": rate, "seed": seed}
+        recipe = load_recipe(str(RECIPE), changes)
+        inputs = {"dataset": dataset, "model": start.outputs["model"]}
+        return train_stage(workspace, recipe, "rl", inputs)
+
+    def answered(model: StepResult, tuning: bool) -> list[dict[str, Any]]:
+        return _answers(workspace, base, size, model.outputs["model"], dataset, tuning)
+
+    def reward(arm: str, rate: float) -> float:
+        """Mean of final and step rewards on the tuning programs."""
+        rows = answered(trained(arm, rate, TUNING_SEED), True)
+        mean = sum(bool(row["final_correct"]) + _step_share(row) for row in rows) / len(rows)
+        out.print(f"{arm:<12} learning rate {rate:g}: reward {mean:.3f} on tuning programs")
+        return mean
+
+    rates = {}
+    for arm in arms:
+        tried = {rate: reward(arm, rate) for rate in size.rates} if len(size.rates) > 1 else {size.rates[0]: 0.0}
+        rates[arm] = max(tried, key=tried.__getitem__)
+    before = Answers.of([answered(start, False)])
+    after: dict[str, Answers] = {}
+    curves: dict[str, list[list[dict[str, Any]]]] = {}
+    for arm in arms:
+        models = [trained(arm, rates[arm], seed) for seed in range(num_seeds)]
+        after[arm] = Answers.of([answered(model, False) for model in models])
+        curves[arm] = [read_metrics(workspace, model.outputs["metrics"]) for model in models]
+        out.print(f"{arm:<12} measured on {num_seeds} seeds, learning rate {rates[arm]:g}")
+    found = figures(before, after, curves, rates)
+    for table in tables(found):
+        out.print(table)
+    workspace.reports.mkdir(parents=True, exist_ok=True)
+    (workspace.reports / "bilevel.json").write_text(json.dumps(as_json(found), indent=1), "utf-8")
+    (workspace.reports / "bilevel.html").write_text(page(found), "utf-8")
+    out.print(f"page  {workspace.reports / 'bilevel.html'}")
+
+
+def _step_share(row: dict[str, Any]) -> float:
+    return sum(row["step_correct"]) / max(1, len(row["step_correct"]))
+
+
+def _answers(
+    workspace: Workspace, recipe: Recipe, size: Size, model: Output, dataset: Output, tuning: bool
+) -> list[dict[str, Any]]:
+    """Rows of a model's greedy answer and of its samples at temperature 1 on the held-out programs: the first
+    `test_programs` of the fixed order, or for tuning those after them."""
+    from evaluation.endpoint import TransformersEndpoint
+    from evaluation.harness import Decoding, evaluate
+    from evaluation.jails import Jails
+    from evaluation.trace_items import items_from_traces
+    from execution.traces import Trace
+    from tasks.evaluation_rows import read_rows_file, write_rows_file
+    from tasks.steps import Made, fetch, run_step
+    from tasks.workspace import code_version
+    from training.examples import select_held_out
+
+    first, last = 0, size.test_programs
+    if tuning:
+        first, last = last, last + size.tuning_programs
+    params = {"first": first, "last": last, "samples": NUM_SAMPLES, "code": code_version("evaluation", "execution")}
+
+    def work(folder: Path) -> Made:
+        weights, data = fetch(workspace, model, folder), fetch(workspace, dataset, folder)
+        rows_of = select_held_out(recipe, data, weights, last)[first:]
+        items = items_from_traces([Trace.from_json(row["trace"]) for row in rows_of], tasks=["output"])
+        endpoint = TransformersEndpoint(weights, chat=False, threads=recipe.threads or None)
+        limit = recipe.evaluation.max_new_tokens
+        with Jails(workspace.settings.sandbox) as jails:
+            rows = evaluate(items, endpoint, folder / "greedy.jsonl", jails, Decoding(limit))
+            if not tuning:
+                sampled = Decoding(limit, temperature=1.0, num_samples=NUM_SAMPLES)
+                rows += evaluate(items, endpoint, folder / "sampled.jsonl", jails, sampled)
+        write_rows_file(rows, folder / "rows.parquet")
+        made = Made(summary={"num_items": len(items)})
+        made.add("rows", "evaluation", "bench-bilevel", folder / "rows.parquet")
+        return made
+
+    done = run_step(
+        workspace, "bench-bilevel-answers", params=params, inputs={"model": model, "dataset": dataset}, work=work
+    )
+    return read_rows_file(fetch(workspace, done.outputs["rows"], workspace.home / "cache"))
+
+
+if __name__ == "__main__":
+    main()

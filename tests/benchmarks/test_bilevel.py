@@ -1,0 +1,108 @@
+"""The comparison of credit rules: its figures by hand, and the whole of it at its smallest."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
+from tests.flows.jobs import ROOT
+
+
+def row(item: str, steps: list[bool], final: bool, decoding: str = "greedy, at most 9 tokens") -> dict[str, Any]:
+    return {
+        "item_id": item,
+        "cluster": item[0],
+        "decoding": decoding,
+        "num_states": len(steps),
+        "step_correct": steps,
+        "final_correct": final,
+        "faults": [] if final else ["missing_answer"],
+        "token_count": 10 * len(steps),
+    }
+
+
+SEED_A = [row("a1", [True, True], True), row("b1", [True, False, False], True), row("c1", [False], False)]
+SEED_B = [row("a1", [True, False], True), row("b1", [True, True, True], True), row("c1", [True], True)]
+WORSE = [row("a1", [False, False], False), row("b1", [False] * 3, False), row("c1", [False], False)]
+
+
+def test_answers_are_counted_per_seed_and_item() -> None:
+    found = Answers.of([SEED_A, SEED_B])
+    assert found.values["greedy"]["final"].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert found.values["greedy"]["all correct"].tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert found.values["greedy"]["wrong logic"].tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert found.states.tolist() == [2, 3, 1]
+    value_SI, weight_SI, clusters = found.part("greedy", "step", (1, 2))
+    assert (weight_SI.tolist(), clusters) == ([[2, 1], [2, 1]], ["a", "c"])
+    assert np.allclose(value_SI, [[1, 0], [0.5, 1]])
+
+
+def test_samples_of_an_item_are_averaged() -> None:
+    drawn = [with_decoding(one, "2 samples") for one in (SEED_A[0], WORSE[0])]
+    found = Answers.of([[*SEED_A, *drawn, *[with_decoding(one, "2 samples") for one in SEED_A[1:]]]])
+    assert found.values["sampled"]["final"].tolist() == [[0.5, 1, 0]]
+
+
+def with_decoding(one: dict[str, Any], decoding: str) -> dict[str, Any]:
+    return {**one, "decoding": decoding}
+
+
+def test_models_that_were_asked_other_items_are_refused() -> None:
+    with pytest.raises(ValueError, match="same items"):
+        Answers.of([SEED_A, SEED_B[:2]])
+
+
+def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
+    curve = [[{"update": 1, "step_reward": 0.2}, {"update": 2, "step_reward": 0.4}]] * 2
+    found = figures(
+        Answers.of([WORSE]),
+        {"terminal": Answers.of([WORSE, SEED_A]), "bilevel": Answers.of([SEED_A, SEED_B])},
+        {"terminal": curve, "bilevel": curve},
+        {"terminal": 1e-4, "bilevel": 2e-4},
+    )
+    [final] = [
+        one
+        for one in found.figures
+        if (one.arm, one.decoding, one.measure, one.band) == ("bilevel", "greedy", "final", "all")
+    ]
+    assert final.value.mean == pytest.approx(5 / 6)
+    assert final.change is not None
+    assert final.change.mean == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert found.curves["bilevel"]["step_reward"] == [(1.0, 0.2), (2.0, 0.4)]
+    assert json.loads(json.dumps(as_json(found)))["num_seeds"] == 2
+    assert len(tables(found)) == 1
+    html = page(found)
+    assert "bilevel 0.0002" in html and "<svg" in html
+
+
+@pytest.mark.slow
+def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
+    code = (
+        "import dataclasses; from benchmarks import bilevel; size = bilevel.SIZES['quick'];"
+        "bilevel.SIZES['quick'] = dataclasses.replace(size, test_programs=10); bilevel.main()"
+    )
+    given = ["--arms", "terminal,bilevel", "--home", str(tmp_path / "home")]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
+
+    def run() -> str:
+        ended = subprocess.run(
+            [sys.executable, "-c", code, *given], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return (tmp_path / "home" / "reports" / "bilevel.json").read_text("utf-8")
+
+    first = run()
+    found = json.loads(first)
+    assert {one["arm"] for one in found["figures"]} == {"start", "terminal", "bilevel"}
+    assert (found["num_seeds"], found["num_items"]) == (2, 10)
+    before = sorted((tmp_path / "home" / "artifacts").rglob("*"))
+    assert run() == first
+    assert sorted((tmp_path / "home" / "artifacts").rglob("*")) == before, "nothing was trained or asked again"
