@@ -209,8 +209,13 @@ class RlSection(Section):
     importance_sampling_level: Literal["token", "sequence"] = "token"
     max_completion_tokens: int = Field(default=4096, ge=8)
     gradient_checkpointing: bool = False
-    engine: Literal["sampler", "transformers", "vllm"] = Field(
-        default="sampler", description="What generates rollouts."
+    engine: Literal["sampler", "transformers", "vllm", "vllm_actor"] = Field(
+        default="sampler", description="What generates rollouts; vllm: in the trainer's process, or in a Ray actor."
+    )
+    max_engine_difference: float | None = Field(
+        default=None,
+        gt=0,
+        description="Nats per token by which engine and trainer may differ; none: 1e-4 (float32), 0.1 (bfloat16).",
     )
     checkpoint_every: int = Field(default=100, ge=1)
     evaluate_every: int = Field(default=50, ge=1)

@@ -9,3 +9,11 @@ class ExamplesError(ValueError):
 
 class TrainingError(RuntimeError):
     """A stage that failed; the message holds the end of its log and where the whole of it is."""
+
+
+class EngineError(RuntimeError):
+    """A rollout engine that can't be started or failed; the message says what to install or to do."""
+
+
+class EngineMismatch(EngineError):
+    """A rollout engine whose model is not the trainer's: its responses must not be trained on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from training.bilevel import BiLevelTrainer
 from training.callbacks import MetricsCallback, ResumePoint
 from training.checkpoints import last_complete, update_of
 from training.config import Recipe
+from training.engines import Probe, difference_limit, open_engine
 from training.examples import rl_examples, training_traces
 from training.held_out import HeldOut
 from training.metrics import MetricsFile, last_held_out
 from training.model import load_tokenizer
-from training.rollouts import SamplerRollouts
+from training.rollouts import EngineRollouts
 from training.sft import save_model
 
 
@@ -52,8 +53,6 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         mask_truncated_completions=False,
         shuffle_dataset=False,  # the order of prompts is planned, so that a resumed run reads the same
         gradient_checkpointing=rl.gradient_checkpointing,
-        use_vllm=rl.engine == "vllm",
-        vllm_importance_sampling_mode="token_truncate",
         pad_to_multiple_of=16,
         model_init_kwargs={"dtype": "float32"},
         save_strategy="steps",
@@ -95,7 +94,13 @@ def run_rl(
     metrics.keep_until(update_of(resume) if resume else -1)
     prepared_s = time.monotonic() - started
 
-    with _open(recipe, sandbox_backend) as sandbox:
+    rollouts = EngineRollouts(
+        recipe.rl,
+        recipe.seed,
+        lambda config: open_engine(recipe, tokenizer, config),
+        Probe.of([(row.prompt_ids, row.response_ids) for row in examples], difference_limit(recipe)),
+    )
+    with closing(rollouts), _open(recipe, sandbox_backend) as sandbox:
         trainer = BiLevelTrainer(
             recipe=recipe,
             examples=examples,
@@ -104,10 +109,16 @@ def run_rl(
             args=grpo_arguments(recipe, checkpoints),
             train_dataset=prompts,
             processing_class=tokenizer,
-            rollout_func=SamplerRollouts(recipe.rl, recipe.seed) if recipe.rl.engine == "sampler" else None,
+            rollout_func=rollouts,
         )
         callback = MetricsCallback(
-            "rl", metrics, recipe.rl.updates, held_out, tokenizer, recipe.rl.evaluate_every, trainer.row
+            "rl",
+            metrics,
+            recipe.rl.updates,
+            held_out,
+            tokenizer,
+            recipe.rl.evaluate_every,
+            lambda: trainer.row() | rollouts.figures,
         )
         trainer.add_callback(callback)
         trainer.add_callback(ResumePoint(stop_after))

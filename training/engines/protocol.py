@@ -1,0 +1,50 @@
+"""What a rollout engine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+import torch
+from transformers import PreTrainedModel
+
+from evaluation.sampler import Sample
+
+Ids = Sequence[int]
+
+
+class RolloutEngine(Protocol):
+    """Samples responses from the weights that it was last given; used by one thread at a time.
+
+    Log-probabilities are natural logarithms. A sample's are those of the distribution sampled from (at temperature 0:
+    of temperature 1), `logprobs` are always those of temperature 1.
+    """
+
+    def sync(self, model: PreTrainedModel) -> None:
+        """Take the weights of the trainer's model as they are now; to be called before the first use."""
+
+    def generate(
+        self,
+        prompt_ids: Sequence[Ids],
+        num_samples: int,
+        max_new_tokens: int,
+        temperature: float,
+        seed: int,
+        stop_ids: Ids,
+    ) -> list[list[Sample]]:
+        """`num_samples` samples of each prompt, in the order of the prompts; the same for the same seed."""
+
+    def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:
+        """The log-probability of each token of each completion after its prompt."""
+
+    def close(self) -> None:
+        """Give back memory and processes; the engine can't be used afterwards."""
+
+
+def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names and weights as a checkpoint has them, with the output head spelt out where it is tied to the embedding.
+
+    An engine that keeps a copy of the head would otherwise go on with the old one, silently (vLLM on the CPU does).
+    """
+    for name, weight in model.state_dict().items():  # unlike a checkpoint, this has tied weights under both names
+        yield name, weight.detach()

