@@ -18,8 +18,9 @@ from training.engines.scores import model_logprobs
 from training.errors import EngineMismatch
 
 NUM_PROMPTS, NUM_TOKENS = 3, 16
-# Measured with vLLM 0.32 on the CPU: float32 2e-6 to 1e-5 (30M parameters); bfloat16 0.04 at most (5M), and 0.68
-# where the output head alone was one update behind, with large changes of the weights.
+# Measured with vLLM 0.32 on the CPU, engines that were right: float32 4e-6 (tiny) to 1e-5 (30M); bfloat16 0.012 (1M),
+# 0.04 (5M). In bfloat16 an engine is caught once its weights are about 1e-3 behind (0.13 and 0.20; at 1e-4 the
+# difference is 0.02 and 0.05, lost in rounding): later than in float32, not never, as what is stale falls behind.
 LIMITS = {"float32": 1e-4, "bfloat16": 0.1}
 
 
