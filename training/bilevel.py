@@ -21,8 +21,9 @@ from trl import GRPOConfig, GRPOTrainer
 
 from evaluation.prompts import TAGS
 from execution.sandbox import Sandbox
-from training.advantages import final_advantage, step_advantage, token_advantages
+from training.advantages import final_advantage, token_advantages
 from training.config import Recipe, RlSection
+from training.credit import RULES
 from training.examples import Encoded
 from training.grading import Graded, grade
 from training.rollout_metrics import rollout_metrics
@@ -168,12 +169,7 @@ class BiLevelTrainer(GRPOTrainer):
         all_final = self.accelerator.gather(final_B).view(-1, group_size)
         all_sequence = self.accelerator.gather(sequence_B).view(-1, group_size)
         final_all = final_advantage(all_final).flatten()
-        if section.mode == "terminal":
-            step_all = torch.zeros(final_all.shape[0], num_anchors, device=device)
-        else:
-            step_all = step_advantage(all_reward, section.intra_weight, all_sequence, section.center_intra).flatten(
-                0, 1
-            )
+        step_all = RULES[section.mode](all_reward, all_sequence, section).flatten(0, 1)
         low = self.accelerator.process_index * num_local
         return step_all[low : low + num_local], start_BN, end_BN, final_all[low : low + num_local]
 

@@ -179,10 +179,11 @@ class SftSection(Section):
 class RlSection(Section):
     """[rl]: Bi-Level GRPO (arXiv 2605.11922, section 3.3) and its parts.
 
-    mode: "bilevel" (eq. 12), "step" (lambda = 0, the paper's Step-GRPO), "terminal" (the final reward alone).
+    mode: "bilevel" (eq. 12), "step" (lambda = 0, the paper's Step-GRPO), "terminal" (the final reward alone);
+    our own: "first_divergence" (credit ends at the first wrong step), "discounted" (nearer later steps weigh more).
     """
 
-    mode: Literal["bilevel", "step", "terminal"] = "bilevel"
+    mode: Literal["bilevel", "step", "terminal", "first_divergence", "discounted"] = "bilevel"
     lambda_intra: float = Field(default=0.3, ge=0, description="Weight of A_intra, eq. 12.")
     center_intra: bool = Field(default=False, description="Subtract the group's mean from A_intra; off in the paper.")
     credit_reasoning: bool = Field(
@@ -223,8 +224,8 @@ class RlSection(Section):
 
     @property
     def intra_weight(self) -> float:
-        """lambda as the mode uses it: 0 unless the mode is bilevel."""
-        return self.lambda_intra if self.mode == "bilevel" else 0.0
+        """lambda as the mode uses it: 0 in the modes without A_intra."""
+        return 0.0 if self.mode in ("terminal", "step") else self.lambda_intra
 
 
 class EvaluationSection(Section):
