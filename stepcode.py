@@ -73,8 +73,20 @@ def train(
     recipe: RecipeOption = "tiny",
     seed: SeedOption = None,
     changes: SetOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check files, batches and memory in seconds; exit status 1: can't work.")
+    ] = False,
+    gpu_memory: Annotated[
+        float | None, typer.Option(min=1, help="Dry run for GPUs of so many GiB elsewhere, not for this machine.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The dry run as JSON.")] = False,
 ) -> None:
     """Run the flow train-bilevel here and now, and show how it ended."""
+    if dry_run:
+        _dry_run(recipe, programs, _changes(seed, changes), gpu_memory, as_json)
+        return
+    if gpu_memory is not None or as_json:
+        raise typer.BadParameter("--gpu-memory and --json belong to --dry-run")
     given: dict[str, Any] = {"recipe": recipe, "programs": programs, "changes": _changes(seed, changes)}
     with running_flow(given):
         from flows.train_bilevel import train_bilevel
@@ -96,6 +108,25 @@ def refresh(
         from flows.refresh_data import refresh_data
 
         refresh_data(**given)
+
+
+def _dry_run(
+    recipe: str, programs: str | None, changes: dict[str, Any], gpu_memory: float | None, as_json: bool
+) -> None:
+    with faults_as_messages():
+        from tasks.show_plan import show_plan
+
+        works = show_plan(
+            out,
+            recipe=recipe,
+            programs=programs,
+            changes=changes,
+            benchmarks=settings().benchmarks,
+            gpu_memory_gib=gpu_memory,
+            as_json=as_json,
+        )
+    if not works:
+        raise typer.Exit(1)
 
 
 def _changes(seed: int | None, pairs: list[str] | None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from training.config import Recipe
 from training.launch import launch
 
 CODE = ("training", "corpus", "evaluation", "execution")
-SHARED_SECTIONS = ("name", "seed", "slice", "tokenizer", "model")
+SHARED_SECTIONS = ("name", "seed", "slice", "tokenizer", "model", "parallel")
 STAGE_SECTIONS = {"sft": (*SHARED_SECTIONS, "sft"), "rl": (*SHARED_SECTIONS, "rl")}
 
 

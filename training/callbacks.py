@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerFast,
@@ -70,11 +71,16 @@ class MetricsCallback(TrainerCallback):
         row |= {key: float(logs[key]) for key in PLAIN_KEYS if logs.get(key) is not None}
         row |= {"update_s": now - self._update_started, "time_s": now - self._started}
         if self.tokens_per_update:
-            row["tokens_per_s"] = self.tokens_per_update[update - 1] / max(1e-9, row["update_s"])
+            row["tokens"] = self.tokens_per_update[update - 1]
+            row["tokens_per_s"] = row["tokens"] / max(1e-9, row["update_s"])
         if self.extra is not None:
             row |= self.extra()
             row["train_s"] = row["update_s"] - row["generate_s"] - row["grade_s"]
             row["tokens_per_s"] = row["generated_tokens"] / max(1e-9, row["update_s"])
+            for phase in ("generate", "grade", "train"):
+                row[f"{phase}_tokens_per_s"] = row["generated_tokens"] / max(1e-9, row[f"{phase}_s"])
+        if torch.cuda.is_available():
+            row["peak_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
         self.metrics.append(row)
         if update % self.evaluate_every == 0 or update == self.updates:
             self._check(kwargs["model"], update)

@@ -11,7 +11,9 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+
+from training.section import LORA_TARGETS, LoggingSection, ParallelSection, Section
 
 RECIPES = Path(__file__).parent / "recipes"
 Task = Literal["output", "input", "coverage", "state", "path"]
@@ -34,12 +36,6 @@ QUESTION_TASKS: tuple[Task, ...] = ("coverage", "state", "path")
 
 class RecipeError(ValueError):
     """A recipe that can't be used; the message names the file, the key and what is allowed there."""
-
-
-class Section(BaseModel):
-    """Base of all sections: unknown keys are refused, values can't change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CorpusSection(Section):
@@ -143,7 +139,15 @@ class ModelSection(Section):
     tie_embeddings: bool = True
     name_or_path: str = ""
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="Of the forward pass; weights and optimiser are always float32."
+        default="float32", description="Of the forward pass; weights that are trained and optimiser are float32."
+    )
+    adapter: Literal["none", "lora"] = Field(
+        default="none", description="none: all weights are trained; lora: low-rank additions, merged at the end."
+    )
+    lora_rank: int = Field(default=32, ge=1)
+    lora_alpha: int = Field(default=64, ge=1, description="Additions are scaled by lora_alpha / lora_rank.")
+    lora_targets: tuple[str, ...] = Field(
+        default=LORA_TARGETS, min_length=1, description="Linear layers with an addition; lm_head can't be one."
     )
 
     @model_validator(mode="after")
@@ -152,6 +156,8 @@ class ModelSection(Section):
             raise ValueError('kind = "pretrained" needs name_or_path')
         if self.kind == "scratch" and self.hidden_size % self.num_heads:
             raise ValueError(f"hidden_size {self.hidden_size} is no multiple of num_heads {self.num_heads}")
+        if unknown := sorted(set(self.lora_targets) - set(LORA_TARGETS)):
+            raise ValueError(f"lora_targets can't be {', '.join(unknown)}: use some of {', '.join(LORA_TARGETS)}")
         if self.kind == "scratch" and self.num_heads % self.num_kv_heads:
             raise ValueError(f"num_heads {self.num_heads} is no multiple of num_kv_heads {self.num_kv_heads}")
         return self
@@ -171,6 +177,7 @@ class SftSection(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     prompt_loss_weight: float = Field(default=0.0, ge=0, le=1, description="Weight of prompt tokens in the loss.")
+    gradient_checkpointing: bool = False
     checkpoint_every: int = Field(default=100, ge=1)
     evaluate_every: int = Field(default=100, ge=1)
     deadline_s: float = Field(default=86400, gt=0)
@@ -268,6 +275,8 @@ class Recipe(Section):
     rl: RlSection = RlSection()
     evaluation: EvaluationSection = EvaluationSection()
     gate: GateSection = GateSection()
+    parallel: ParallelSection = ParallelSection()
+    logging: LoggingSection = LoggingSection()
 
     @model_validator(mode="after")
     def _what_breaks_silently_is_refused(self) -> Recipe:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from training.loggers import Logger
 
 Row = dict[str, Any]
 
@@ -31,10 +35,12 @@ def last_held_out(path: Path) -> Row:
 
 
 class MetricsFile:
-    """Appends rows to a JSONL file; opened again after a kill it goes on from the update it is told."""
+    """Appends rows to a JSONL file, and hands their numbers to `loggers`; opened again after a kill it goes on from
+    the update it is told."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, loggers: Sequence[Logger] = ()) -> None:
         self.path = path
+        self.loggers = loggers
 
     def keep_until(self, update: int) -> None:
         """Drop the rows after `update`, which a resumed run will write again; whole or not at all."""
@@ -49,10 +55,27 @@ class MetricsFile:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
             file.flush()
+        for logger in self.loggers:
+            logger.log(row.get("update", 0), _numbers(row))
+
+    def close(self) -> None:
+        """Close the loggers; the file is closed after every row."""
+        for logger in self.loggers:
+            logger.close()
 
 
 def _line(row: Row) -> str:
     return json.dumps({key: _plain(value) for key, value in row.items()}, allow_nan=False) + "\n"
+
+
+def _numbers(row: Row) -> dict[str, float]:
+    """The finite numbers of a row, named `stage/column`, without those that only number it."""
+    stage = row.get("stage", "train")
+    return {
+        f"{stage}/{key}": float(value)
+        for key, value in row.items()
+        if isinstance(value, int | float) and math.isfinite(value) and key not in ("update", "updates")
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -41,9 +41,9 @@ def new_model(section: ModelSection, tokenizer: PreTrainedTokenizerFast, seed: i
     return model
 
 
-def load_model(path: str) -> PreTrainedModel:
+def load_model(path: str, dtype: torch.dtype = torch.float32) -> PreTrainedModel:
     """The model of a folder or hub name, in float32: small updates are lost in bfloat16 weights."""
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32)
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     return model
 
 

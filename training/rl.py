@@ -13,6 +13,8 @@ from datasets import Dataset
 from trl import GRPOConfig
 
 from execution.sandbox import Sandbox, open_sandbox
+from training.adapters import base_dtype, lora_config
+from training.batch_plan import grpo_parts
 from training.bilevel import BiLevelTrainer
 from training.callbacks import MetricsCallback, ResumePoint
 from training.checkpoints import last_complete, update_of
@@ -20,8 +22,10 @@ from training.config import Recipe
 from training.engines import Probe, difference_limit, open_engine
 from training.examples import rl_examples, training_traces
 from training.held_out import HeldOut
+from training.loggers import open_loggers
 from training.metrics import MetricsFile, last_held_out
 from training.model import load_tokenizer
+from training.parallel import parallel_arguments
 from training.rollouts import EngineRollouts
 from training.sft import save_model
 
@@ -29,7 +33,7 @@ from training.sft import save_model
 def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPOConfig:
     """TRL's settings for a recipe: one update per batch of rollouts, so that the ratios are 1 when it is taken."""
     rl = recipe.rl
-    parts = max(1, rl.micro_batches // num_processes)
+    parts = grpo_parts(recipe, num_processes)
     rollouts = rl.prompts_per_update * rl.group_size
     return GRPOConfig(
         output_dir=str(folder),
@@ -52,9 +56,8 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         scale_rewards="group",
         mask_truncated_completions=False,
         shuffle_dataset=False,  # the order of prompts is planned, so that a resumed run reads the same
-        gradient_checkpointing=rl.gradient_checkpointing,
         pad_to_multiple_of=16,
-        model_init_kwargs={"dtype": "float32"},
+        model_init_kwargs={"dtype": str(base_dtype(recipe)).removeprefix("torch.")},
         save_strategy="steps",
         save_steps=rl.checkpoint_every,
         save_total_limit=2,
@@ -65,6 +68,7 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         dataloader_pin_memory=False,
         bf16=recipe.model.precision == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
+        **parallel_arguments(recipe, rl.gradient_checkpointing),
     )
 
 
@@ -90,8 +94,9 @@ def run_rl(
     )
     held_out = HeldOut(recipe, dataset, model_path)
     resume = last_complete(checkpoints)
-    metrics = MetricsFile(out_dir / "metrics.jsonl")
-    metrics.keep_until(update_of(resume) if resume else -1)
+    last_update = update_of(resume) if resume else -1
+    metrics = MetricsFile(out_dir / "metrics.jsonl", open_loggers(recipe, "rl", out_dir, last_update))
+    metrics.keep_until(last_update)
     prepared_s = time.monotonic() - started
 
     rollouts = EngineRollouts(
@@ -100,6 +105,7 @@ def run_rl(
         lambda config: open_engine(recipe, tokenizer, config),
         Probe.of([(row.prompt_ids, row.response_ids) for row in examples], difference_limit(recipe)),
     )
+    torch.manual_seed(recipe.seed)  # LoRA's additions are drawn before TRL sets the seed
     with closing(rollouts), _open(recipe, sandbox_backend) as sandbox:
         trainer = BiLevelTrainer(
             recipe=recipe,
@@ -109,6 +115,7 @@ def run_rl(
             args=grpo_arguments(recipe, checkpoints),
             train_dataset=prompts,
             processing_class=tokenizer,
+            peft_config=lora_config(recipe.model),
             rollout_func=rollouts,
         )
         callback = MetricsCallback(
@@ -123,6 +130,7 @@ def run_rl(
         trainer.add_callback(callback)
         trainer.add_callback(ResumePoint(stop_after))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    metrics.close()
     if stop_after is not None and stop_after < recipe.rl.updates:
         return {"stopped_after": stop_after}
     save_model(trainer, tokenizer, out_dir / "model")

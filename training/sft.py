@@ -21,6 +21,7 @@ from transformers import (
     TrainingArguments,
 )
 
+from training.adapters import adapted, base_dtype, merged
 from training.batches import MicroBatches, only, plan_batches
 from training.callbacks import MetricsCallback, ResumePoint
 from training.checkpoints import last_complete, publish_folder, update_of
@@ -28,9 +29,11 @@ from training.config import Recipe
 from training.errors import ExamplesError
 from training.examples import Encoded, encoded_within_limits, sft_examples, training_traces
 from training.held_out import HeldOut
+from training.loggers import open_loggers
 from training.metrics import MetricsFile, last_held_out
 from training.model import load_model, load_tokenizer, new_model
 from training.optimizers import muon_adamw
+from training.parallel import parallel_arguments
 from training.tokenizer import train_tokenizer
 
 
@@ -115,6 +118,7 @@ def training_arguments(recipe: Recipe, folder: Path, num_processes: int) -> Trai
         disable_tqdm=True,
         bf16=recipe.model.precision == "bfloat16",
         use_cpu=not torch.cuda.is_available(),
+        **parallel_arguments(recipe, sft.gradient_checkpointing),
     )
 
 
@@ -131,11 +135,13 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     planned = plan_batches(pools, recipe)
     batches: Dataset[dict[str, Tensor]] = MicroBatches(planned, recipe, tokenizer.pad_token_id)
     model = _start_model(recipe, tokenizer)
+    num_trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     held_out = HeldOut(recipe, dataset, tokenizer_path)
 
     resume = last_complete(checkpoints)
-    metrics = MetricsFile(out_dir / "metrics.jsonl")
-    metrics.keep_until(update_of(resume) if resume else -1)
+    last_update = update_of(resume) if resume else -1
+    metrics = MetricsFile(out_dir / "metrics.jsonl", open_loggers(recipe, "sft", out_dir, last_update))
+    metrics.keep_until(last_update)
     prepared_s = time.monotonic() - started
     callback = MetricsCallback("sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every)
     optimizer = None
@@ -155,6 +161,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
         sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
     ]
     trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    metrics.close()
     if stop_after is not None and stop_after < recipe.sft.updates:
         return {"stopped_after": stop_after}
     save_model(trainer, tokenizer, out_dir / "model")
@@ -162,6 +169,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
         "stage": "sft",
         "updates": recipe.sft.updates,
         "num_parameters": sum(p.numel() for p in model.parameters()),
+        "num_trained": num_trained,
         "vocab_size": len(tokenizer),
         "num_examples": {task: len(rows) for task, rows in sorted(pools.items())},
         "mean_prompt_tokens": _mean([len(row.prompt_ids) for row in pools.get("output", [])]),
@@ -174,14 +182,18 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
 
 def _start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrainedModel:
     if recipe.model.kind == "pretrained":
-        return load_model(recipe.model.name_or_path)
-    return new_model(recipe.model, tokenizer, recipe.seed)
+        return adapted(load_model(recipe.model.name_or_path, base_dtype(recipe)), recipe)
+    return adapted(new_model(recipe.model, tokenizer, recipe.seed), recipe)
 
 
 def save_model(trainer: Trainer, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
-    """The model folder with its tokenizer, written whole or not at all."""
+    """The model folder with its tokenizer, written whole or not at all; additions of LoRA are merged first."""
     temporary = path.with_name(path.name + ".tmp")
-    trainer.save_model(str(temporary))
+    model: Any = trainer.accelerator.unwrap_model(trainer.model)
+    if (whole := merged(model)) is model:
+        trainer.save_model(str(temporary))
+    else:
+        whole.save_pretrained(str(temporary))
     tokenizer.save_pretrained(str(temporary))
     (temporary / "training_args.bin").unlink(missing_ok=True)
     publish_folder(temporary, path)

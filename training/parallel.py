@@ -1,0 +1,71 @@
+"""The section [parallel] as arguments of transformers' Trainer and of TRL: pure functions of a recipe.
+
+Chosen by configuration, run by accelerate, torch (FSDP2) and DeepSpeed. This project has not run fsdp2, deepspeed or
+NCCL; it runs ddp on two processes with gloo (tests/training/test_two_workers.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from training.config import Recipe
+
+LAYER_CLASSES = {"llama": "LlamaDecoderLayer", "qwen2": "Qwen2DecoderLayer"}
+
+
+def parallel_arguments(recipe: Recipe, checkpointing: bool) -> dict[str, Any]:
+    """Arguments of TrainingArguments and GRPOConfig for the strategy and for gradient checkpointing.
+
+    fsdp2: checkpointing is FSDP's own, which gathers a layer's weights once for the recomputed forward pass; the
+    state dict is full, so that a saved model is whole.
+    """
+    section = recipe.parallel
+    if section.strategy == "fsdp2":
+        config = {
+            "version": 2,
+            "reshard_after_forward": section.reshard,
+            "cpu_offload": section.cpu_offload,
+            "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+            "transformer_layer_cls_to_wrap": [LAYER_CLASSES[recipe.model.architecture]],
+            "activation_checkpointing": checkpointing,
+            "state_dict_type": "FULL_STATE_DICT",
+        }
+        return {"fsdp": True, "fsdp_config": config, "gradient_checkpointing": False}
+    given: dict[str, Any] = {"gradient_checkpointing": checkpointing}
+    if checkpointing:
+        given["gradient_checkpointing_kwargs"] = {"use_reentrant": False}
+    if section.strategy == "deepspeed":
+        return given | {"deepspeed": deepspeed_config(recipe)}
+    if section.devices > 1:
+        given["ddp_find_unused_parameters"] = False
+    return given
+
+
+def deepspeed_config(recipe: Recipe) -> dict[str, Any]:
+    """ZeRO stage 3, or stage 2 where weights are not given back; "auto" values are the Trainer's."""
+    section = recipe.parallel
+    target = {"device": "cpu", "pin_memory": True} if section.cpu_offload else {"device": "none"}
+    zero: dict[str, Any] = {
+        "stage": 3 if section.reshard else 2,
+        "overlap_comm": True,
+        "contiguous_gradients": True,
+        "offload_optimizer": target,
+    }
+    if section.reshard:
+        zero |= {"offload_param": target, "stage3_gather_16bit_weights_on_model_save": True}
+    return {
+        "zero_optimization": zero,
+        "bf16": {"enabled": recipe.model.precision == "bfloat16"},
+        "gradient_clipping": "auto",
+        "train_batch_size": "auto",
+        "train_micro_batch_size_per_gpu": "auto",
+        "gradient_accumulation_steps": "auto",
+    }
+
+
+def engine_options(recipe: Recipe) -> dict[str, Any]:
+    """Arguments of vllm.LLM on GPUs: over how many an engine is spread, and its share of their memory."""
+    return {
+        "tensor_parallel_size": recipe.parallel.engine_devices,
+        "gpu_memory_utilization": recipe.parallel.engine_memory_share,
+    }
