@@ -7,9 +7,11 @@ package is imported when it is used; keys and addresses are those packages' own 
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 from training.config import Recipe
 from training.errors import TrainingError
@@ -52,7 +54,7 @@ class WandbLogger:
 
         folder.mkdir(parents=True, exist_ok=True)
         note = folder / RUN_ID
-        run_id = note.read_text("utf-8").strip() if note.exists() else wandb.util.generate_id()
+        run_id = note.read_text("utf-8").strip() if note.exists() else uuid4().hex[:16]
         note.write_text(run_id, "utf-8")
         self._run = wandb.init(
             project=recipe.logging.project,
@@ -74,8 +76,6 @@ class MlflowLogger:
     """An MLflow run that goes on when the stage does; MLFLOW_TRACKING_URI, or files in `folder`."""
 
     def __init__(self, folder: Path, recipe: Recipe, stage: str) -> None:
-        import os
-
         import mlflow
 
         folder.mkdir(parents=True, exist_ok=True)

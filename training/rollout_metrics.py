@@ -9,6 +9,10 @@ from typing import Any
 from training.grading import Graded
 
 
+# Of runs on committed inputs; their meanings are `evaluation.scoring.REASONS`.
+SANDBOX_VERDICTS = ("input_raised", "input_timeout", "input_failed", "sandbox_failed")
+
+
 def share(flags: Sequence[bool]) -> float | None:
     """The share of true flags; None where there are none."""
     return sum(flags) / len(flags) if flags else None
@@ -45,6 +49,7 @@ def rollout_metrics(
         "length": sum(lengths) / len(lengths) if lengths else None,
         "rollouts": len(graded),
         "unjudged": len(graded) - len(judged),
+        **{verdict: sum(one.reason == verdict for one in graded) for verdict in SANDBOX_VERDICTS},
     } | {f"final_reward_{task}": sum(values) / len(values) for task, values in sorted(by_task.items())}
 
 
