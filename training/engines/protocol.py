@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
+from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from evaluation.sampler import Sample
@@ -47,4 +48,5 @@ def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
     An engine that keeps a copy of the head would otherwise go on with the old one, silently (vLLM on the CPU does).
     """
     for name, weight in model.state_dict().items():  # unlike a checkpoint, this has tied weights under both names
-        yield name, weight.detach()
+        # FSDP2 shards weights over devices; every process takes part in gathering one (not run on several devices)
+        yield name, (weight.full_tensor() if isinstance(weight, DTensor) else weight).detach()
