@@ -50,6 +50,11 @@ def launch(
     for role in STAGE_INPUTS[stage]:
         if role not in inputs or not Path(inputs[role]).is_dir():
             raise TrainingError(f"{stage} needs the folder {role!r}: {inputs.get(role, 'not given')}")
+    if recipe.parallel.devices > 1:
+        raise TrainingError(
+            f"parallel.devices = {recipe.parallel.devices}: a stage is started as one process, and would train on one"
+            " device alone; set parallel.devices = 1 and parallel.strategy = 'ddp' (docs/training.md)"
+        )
     out_dir.mkdir(parents=True, exist_ok=True)
     follower = Follower(out_dir / "metrics.jsonl")
     if not (out_dir / DONE).exists():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from evaluation.policy import PolicyError, load_policy
 from training.config import Recipe
 from training.sizes import model_folder
 
@@ -35,6 +36,7 @@ class Need:
 def file_needs(recipe: Recipe, programs: Path | None, benchmarks: Path | None) -> list[Need]:
     """The model's folder, the user's programs and the benchmarks that the recipe names."""
     needs = [_model(recipe)] if recipe.model.kind == "pretrained" else []
+    needs.append(_policy(recipe))
     if programs is not None:
         there = programs.expanduser().exists()
         problem = "" if there else f"no programs at {programs}: give a folder of Python files, or JSONL or Parquet"
@@ -50,6 +52,14 @@ def file_needs(recipe: Recipe, programs: Path | None, benchmarks: Path | None) -
         problem = f"benchmarks left out, as they are not there: {', '.join(missing)}" if missing else ""
         needs.append(Need("benchmarks", found, problem, fatal=False))
     return needs
+
+
+def _policy(recipe: Recipe) -> Need:
+    try:
+        load_policy(recipe.gate.policy)
+    except PolicyError as error:
+        return Need("gate policy", recipe.gate.policy, str(error))
+    return Need("gate policy", recipe.gate.policy)
 
 
 def _any(folder: Path, name: str) -> bool:

@@ -7,28 +7,16 @@ formula. Problems say what to change; with any of them the plan does not work. N
 from __future__ import annotations
 
 import dataclasses
-import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from training.batch_plan import BatchLine, plan_updates
 from training.config import Recipe
+from training.device import Device, host_memory_gib, this_device
 from training.memory import GIB, MemoryLine, engine_needs, peak_bytes, stage_lines, trained_parameters
 from training.needs import Need, file_needs, package_needs
 from training.sizes import Sizes, UnknownSizes, sizes_of_recipe
-
-QUERY_S = 10
-
-
-@dataclass(frozen=True)
-class Device:
-    """What a plan is compared with."""
-
-    count: int | None
-    gib: float | None
-    source: str
 
 
 @dataclass(frozen=True)
@@ -66,29 +54,6 @@ class Plan:
         return {**dataclasses.asdict(self), "works": self.works}
 
 
-def this_device() -> Device:
-    """The GPUs that nvidia-smi lists (the smallest counts), or the memory of the machine where there is none."""
-    command = shutil.which("nvidia-smi")
-    if command:
-        query = [command, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-        try:
-            listed = subprocess.run(query, capture_output=True, text=True, timeout=QUERY_S, check=True).stdout.split()
-        except (subprocess.SubprocessError, OSError):
-            listed = []
-        if listed and all(size.isdigit() for size in listed):
-            return Device(len(listed), min(map(int, listed)) / 1024, f"{len(listed)} GPUs of this machine")
-    return Device(0, None, "no GPU on this machine")
-
-
-def host_memory_gib() -> float | None:
-    """Memory of this machine, of Linux; None elsewhere."""
-    try:
-        first = Path("/proc/meminfo").read_text("utf-8").split("\n", 1)[0].split()
-    except OSError:
-        return None
-    return int(first[1]) * 1024 / GIB
-
-
 def plan(
     recipe: Recipe,
     *,
@@ -114,7 +79,7 @@ def plan(
         notes.append(f"no memory estimate: {error}")
     memory: tuple[StageMemory, ...] = ()
     if sizes is not None:
-        problems += context_problems(recipe, sizes)
+        problems += context_problems(recipe, sizes) + architecture_problems(recipe, sizes)
         compared = _compared(recipe, sizes, device)
         memory = tuple(
             stage_memory(shape.stage, stage_lines(recipe, sizes, shape, (compared.gib or 0) * GIB), compared.gib)
@@ -196,6 +161,13 @@ def context_problems(recipe: Recipe, sizes: Sizes) -> list[str]:
         for key, tokens in asked.items()
         if part.max_prompt_tokens + tokens > limit
     ]
+
+
+def architecture_problems(recipe: Recipe, sizes: Sizes) -> list[str]:
+    """FSDP2 wraps the layers of the class that the recipe names."""
+    if sizes.architecture == recipe.model.architecture:
+        return []
+    return [f"the model is of the architecture {sizes.architecture}: set model.architecture = '{sizes.architecture}'"]
 
 
 def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:

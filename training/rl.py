@@ -106,7 +106,7 @@ def run_rl(
         Probe.of([(row.prompt_ids, row.response_ids) for row in examples], difference_limit(recipe)),
     )
     torch.manual_seed(recipe.seed)  # LoRA's additions are drawn before TRL sets the seed
-    with closing(rollouts), _open(recipe, sandbox_backend) as sandbox:
+    with closing(metrics), closing(rollouts), _open(recipe, sandbox_backend) as sandbox:
         trainer = BiLevelTrainer(
             recipe=recipe,
             examples=examples,
@@ -130,7 +130,6 @@ def run_rl(
         trainer.add_callback(callback)
         trainer.add_callback(ResumePoint(stop_after))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    metrics.close()
     if stop_after is not None and stop_after < recipe.rl.updates:
         return {"stopped_after": stop_after}
     save_model(trainer, tokenizer, out_dir / "model")

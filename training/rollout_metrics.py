@@ -8,7 +8,6 @@ from typing import Any
 
 from training.grading import Graded
 
-
 # Of runs on committed inputs; their meanings are `evaluation.scoring.REASONS`.
 SANDBOX_VERDICTS = ("input_raised", "input_timeout", "input_failed", "sandbox_failed")
 

@@ -7,6 +7,7 @@ fixed before the first update. The loss is a weighted token mean over the whole 
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,8 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     callback.tokens_per_update = [
         sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
     ]
-    trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    metrics.close()
+    with closing(metrics):
+        trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if stop_after is not None and stop_after < recipe.sft.updates:
         return {"stopped_after": stop_after}
     save_model(trainer, tokenizer, out_dir / "model")

@@ -91,6 +91,11 @@ def test_missing_inputs_are_named(tmp_path: Path, dataset: Path) -> None:
         launch("pretrain", tiny_recipe(), {"dataset": dataset}, tmp_path)
 
 
+def test_a_recipe_for_several_devices_is_not_trained_on_one(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(TrainingError, match=r"parallel\.devices = 2: a stage is started as one process"):
+        launch("sft", tiny_recipe(parallel__devices=2), {"dataset": dataset}, tmp_path)
+
+
 def test_waiting_threads_are_passive() -> None:
     """Spinning OpenMP threads cost a factor of ten where cores are shared."""
     assert environment(3)["OMP_WAIT_POLICY"] == "PASSIVE"

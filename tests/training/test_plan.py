@@ -13,8 +13,9 @@ from typer.testing import CliRunner
 from stepcode import app
 from training.batch_plan import plan_updates
 from training.config import Recipe, load_recipe, recipe_names
+from training.device import Device, this_device
 from training.memory import GIB, StageShape, activation_bytes_per_token, engine_needs, passing_lines, static_lines
-from training.plan import Device, plan
+from training.plan import plan
 from training.rl import grpo_arguments
 from training.sizes import KNOWN
 
@@ -130,6 +131,8 @@ def test_with_lora_one_gpu_of_80_gib_is_enough_and_without_it_is_not(name: str) 
         ({"parallel.engine_memory_share": 0.05}, "vLLM gets 2.0 GiB of a device and needs 3.6"),
         ({"rl.gradient_checkpointing": False}, "activations with .*: set rl.gradient_checkpointing = true"),
         ({"sft.micro_batches": 8}, "logits with .*: raise sft.micro_batches"),
+        ({"model.architecture": "llama"}, "set model.architecture = 'qwen2'"),
+        ({"gate.policy": "lenient"}, "lenient"),
         ({"model.name_or_path": "./nowhere"}, "no model folder at ./nowhere"),
     ],
 )
@@ -189,3 +192,14 @@ def test_total_is_the_peak_of_the_phases() -> None:
     phases = {phase: sum(x.num_bytes for x in found.lines if x.phase == phase) for phase in ("training", "generation")}
     always = sum(x.num_bytes for x in found.lines if x.phase == "always")
     assert found.total_gib == pytest.approx((always + max(phases.values())) / GIB, abs=0.01)
+
+
+def test_the_smallest_gpu_that_nvidia_smi_lists_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho 81920\necho 40960\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    found = this_device()
+    assert (found.count, found.gib) == (2, 40.0)
+    command.write_text("#!/bin/sh\nexit 9\n")
+    assert this_device().count == 0

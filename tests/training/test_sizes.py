@@ -117,7 +117,7 @@ def saved_bytes(module: nn.Module, call: object) -> int:
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
 @pytest.mark.parametrize("compute_bytes", [4, 2])
 def test_activations_are_near_what_autograd_saves(tmp_path: Path, architecture: str, compute_bytes: int) -> None:
-    """A layer of the model's own code, float32 weights; the estimate is at most 30 % off."""
+    """A layer of the model's own code, float32 weights; the estimate is at most 10 % off."""
     from training.memory import activation_bytes_per_token
 
     config_class, model_class = CLASSES[architecture]
@@ -140,4 +140,4 @@ def test_activations_are_near_what_autograd_saves(tmp_path: Path, architecture: 
     weights_cast = 2 * 2 * sum(p.numel() for p in model.model.layers[0].parameters() if p.ndim == 2)
     measured = (saved[1] - saved[0] - (weights_cast if compute_bytes == 2 else 0)) / 2 / tokens
     sizes = sizes_of(model, tmp_path)
-    assert activation_bytes_per_token(sizes, compute_bytes) == pytest.approx(measured, rel=0.3)
+    assert activation_bytes_per_token(sizes, compute_bytes) == pytest.approx(measured, rel=0.1)
