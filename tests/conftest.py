@@ -11,16 +11,25 @@ from tests.services.radosgw import radosgw
 
 __all__ = ["postgres_server", "postgres_tcp_server", "postgres_url", "radosgw", "reused_postgres_url"]
 
-HAS_VLLM = importlib.util.find_spec("vllm") is not None
+OPTIONAL = ("vllm", "wandb", "mlflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests of the optional vLLM belong to installations that have it, as the GPU extra does."""
-    others = [item for item in items if item.get_closest_marker("vllm") is None]
-    if not HAS_VLLM and len(others) < len(items):
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(others)])
-        items[:] = others
+    """Tests marked `optional(PACKAGE)` belong to installations that have it: the project works without."""
+    absent = [item for item in items if not all(map(_installed, _wanted(item)))]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in set(absent)]
 
 
 def pytest_report_header() -> str:
-    return "vLLM: " + ("installed" if HAS_VLLM else "not installed, its tests (marker vllm) are not run")
+    told = (f"{name} {'is' if _installed(name) else 'is not'} installed" for name in OPTIONAL)
+    return "optional packages, whose tests are run where they are: " + ", ".join(told)
+
+
+def _wanted(item: pytest.Item) -> list[str]:
+    return [mark.args[0] for mark in item.iter_markers("optional")]
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None

@@ -16,7 +16,7 @@ from evaluation.endpoint import Completion, EndpointError, RecordingEndpoint, Tr
 from tests.evaluation.test_sampler import tiny_model
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
-needs_vllm = pytest.mark.vllm
+needs_vllm = pytest.mark.optional("vllm")
 PROMPTS = ["abc", "hello", "aQbRcS", "zz", "theQuickBrown"]
 TEMPLATE = "{% for m in messages %}b{{ m.content }}C{% endfor %}"
 

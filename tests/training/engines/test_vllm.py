@@ -19,7 +19,7 @@ from training.engines.vllm import VllmEngine
 from training.errors import EngineError
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
-needs_vllm = pytest.mark.vllm
+needs_vllm = pytest.mark.optional("vllm")
 PROBE = Probe(PROMPTS, COMPLETIONS, 1e-4)
 Engine = VllmEngine | VllmActorEngine
 
