@@ -121,7 +121,7 @@ def score_input(
     blank = Scored((), False, response.faults, "wrong", spans, ())
 
     def without_run(reason: str) -> Scored:
-        wrong = (False,) * len(response.steps)
+        wrong = (False,) * len(response.steps) if anchored else ()
         return replace(blank, step_correct=wrong, reason=reason, anchor_keys=("no run",) * len(wrong))
 
     if trace.result is None:

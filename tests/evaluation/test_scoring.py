@@ -341,3 +341,10 @@ def test_answers_to_questions(task: str, accepted: tuple[str, ...], answer: str,
 def test_two_answers_to_a_question_earn_nothing() -> None:
     both = "<answer>YES</answer><answer>NO</answer>"
     assert score_answer("coverage", both, question("coverage", "YES")).final_correct is False
+
+
+def test_without_anchors_printed_lines_are_no_steps(trace_of: Tracer, sandbox: Sandbox) -> None:
+    trace = trace_of("def f(n):\n    m = n + 1\n    return m\n", "f(3)")
+    response = parse_response("<print>m: 4</print><answer>4</answer>", "input")
+    assert score_input(response, trace, sandbox, anchored=False).step_correct == ()
+    assert score_input(response, trace, sandbox).step_correct == (False,)
