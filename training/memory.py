@@ -150,7 +150,7 @@ def engine_lines(recipe: Recipe, sizes: Sizes, shape: StageShape, device_bytes: 
     """The KV cache of generation; vLLM takes its share of the device for as long as the stage runs."""
     if shape.stage == "sft":
         return []
-    if recipe.rl.engine == "vllm":
+    if recipe.rl.engine in ("vllm", "vllm_actor"):
         share = recipe.parallel.engine_memory_share
         taken = int(share * (device_bytes or 0))
         return [MemoryLine("rl", "vLLM", taken, f"engine_memory_share {share:g} of the device: weights and KV cache")]

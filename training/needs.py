@@ -93,7 +93,7 @@ def package_needs(recipe: Recipe, elsewhere: bool) -> list[Need]:
     used: list[str] = list(recipe.logging.to)
     if recipe.model.adapter == "lora":
         used.append("lora")
-    if recipe.rl.engine == "vllm":
+    if recipe.rl.engine in ("vllm", "vllm_actor"):
         used.append("vllm")
     if recipe.parallel.strategy == "deepspeed":
         used.append("deepspeed")

@@ -173,9 +173,10 @@ def architecture_problems(recipe: Recipe, sizes: Sizes) -> list[str]:
 def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
     """Engines that can't work on these devices."""
     parallel, found = recipe.parallel, []
-    if parallel.strategy != "ddp" and recipe.rl.engine == "sampler":
+    if parallel.strategy != "ddp" and recipe.rl.engine in ("sampler", "transformers"):
         found.append(
-            f"rl.engine = 'sampler' reads whole weights, which parallel.strategy = '{parallel.strategy}' splits:"
+            f"rl.engine = '{recipe.rl.engine}' reads whole weights, which"
+            f" parallel.strategy = '{parallel.strategy}' splits:"
             " use rl.engine = 'vllm'"
         )
     if parallel.strategy != "ddp" and recipe.evaluation.curve_programs:
@@ -183,8 +184,10 @@ def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
             f"the held-out curve reads whole weights, which parallel.strategy = '{parallel.strategy}' splits:"
             " set evaluation.curve_programs = 0"
         )
-    if recipe.rl.engine != "vllm" or device.gib is None:
+    if recipe.rl.engine not in ("vllm", "vllm_actor") or device.gib is None:
         return found
+    if recipe.model.adapter == "lora":
+        found.append("rl.engine = 'vllm' takes whole weights, not LoRA's additions: use rl.engine = 'sampler'")
     if sizes.heads % parallel.engine_devices or sizes.kv_heads % parallel.engine_devices:
         found.append(
             f"parallel.engine_devices {parallel.engine_devices} must divide the model's {sizes.heads} heads and"

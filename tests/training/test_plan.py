@@ -131,6 +131,7 @@ def test_with_lora_one_gpu_of_80_gib_is_enough_and_without_it_is_not(name: str) 
         ({"parallel.engine_memory_share": 0.05}, "vLLM gets 2.0 GiB of a device and needs 3.6"),
         ({"rl.gradient_checkpointing": False}, "activations with .*: set rl.gradient_checkpointing = true"),
         ({"sft.micro_batches": 8}, "logits with .*: raise sft.micro_batches"),
+        ({"model.adapter": "lora"}, "takes whole weights, not LoRA's additions"),
         ({"model.architecture": "llama"}, "set model.architecture = 'qwen2'"),
         ({"gate.policy": "lenient"}, "lenient"),
         ({"model.name_or_path": "./nowhere"}, "no model folder at ./nowhere"),
