@@ -16,7 +16,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from evaluation.benchmark_files import BenchmarkError, Download
-from evaluation.catalogue import Benchmark, entry, look
+from evaluation.catalogue import Benchmark, entry, look, write_checksums
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 60.0
@@ -26,7 +26,8 @@ _PARTIAL_CONTENT, _NOT_SATISFIABLE = 206, 416
 
 def fetch(name: str, folder: Path, told: Callable[[str], None] = lambda _: None) -> Benchmark:
     """Get a benchmark's files into folder/NAME and read them. A file that is there is kept. BenchmarkError for a name
-    that is none, for a server that does not give the files, and for files that are no good."""
+    that is none, for a server that does not give the files, and for files that are no good. Their SHA-256 is kept
+    beside them and checked whenever they are read."""
     about = entry(name).about
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)
@@ -36,7 +37,9 @@ def fetch(name: str, folder: Path, told: Callable[[str], None] = lambda _: None)
             _from_hub(one, place)
         else:
             download(one.place, place / one.name)
-    return look(folder, name)
+    benchmark = look(folder, name)
+    write_checksums(folder, benchmark)
+    return benchmark
 
 
 def download(url: str, target: Path) -> None:

@@ -6,13 +6,15 @@ as downloaded. A part of a benchmark loads like the whole of it; `complete` tell
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluation import cruxeval, evalplus, humaneval, livecodebench_code, livecodebench_execution, mbpp, reval
 from evaluation.benchmark_files import About, BenchmarkError, find_files, sha256_of
+
+CHECKSUMS = "SHA256SUMS"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def files_below(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.is_file()
         and path.suffix != ".part"
+        and path.name != CHECKSUMS
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
@@ -95,6 +98,8 @@ def look(folder: Path, name: str) -> Benchmark:
     paths = find_files(folder / name, about)
     if name == reval.NAME:
         paths.append(paths[0].with_name("DREval_tasks.jsonl"))
+    digests = {path: sha256_of(path) for path in paths}
+    _check(folder / name, digests)
     num_rows = len(one.load(folder / name))
     complete = num_rows == about.num_rows
     return Benchmark(
@@ -102,11 +107,36 @@ def look(folder: Path, name: str) -> Benchmark:
         tuple(paths),
         num_rows,
         complete,
-        {path: sha256_of(path) for path in paths},
+        digests,
         about.licence,
         about.source,
         _note(about, paths) if complete else f"{num_rows:,} of {about.num_rows:,} rows",
     )
+
+
+def write_checksums(folder: Path, benchmark: Benchmark) -> None:
+    """Keep the files' SHA-256 beside them, in the form of sha256sum; `look` compares from then on."""
+    place = folder / benchmark.name
+    lines = [f"{digest}  {path.relative_to(place).as_posix()}\n" for path, digest in benchmark.sha256.items()]
+    temporary = place / f"{CHECKSUMS}.part"
+    temporary.write_text("".join(lines), "utf-8")
+    temporary.replace(place / CHECKSUMS)
+
+
+def _check(place: Path, digests: Mapping[Path, str]) -> None:
+    """BenchmarkError for a file that is not as the checksums in its folder say."""
+    file = place / CHECKSUMS
+    if not file.is_file():
+        return
+    lines = [line.split(maxsplit=1) for line in file.read_text("utf-8").splitlines() if line.strip()]
+    expected = {name: digest for digest, name in lines}
+    for path, digest in digests.items():
+        known = expected.get(path.relative_to(place).as_posix())
+        if known not in (None, digest):
+            raise BenchmarkError(
+                f"{path} is not the file that {file} was written for (SHA-256 {digest[:12]}…, not {known[:12]}…): fetch"
+                " it again, or remove its line if the change is meant"
+            )
 
 
 def _note(about: About, paths: Sequence[Path]) -> str:

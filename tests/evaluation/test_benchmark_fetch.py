@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation import benchmark_fetch
+from evaluation import benchmark_fetch, catalogue
 from evaluation.benchmark_fetch import download, fetch
 from evaluation.benchmark_files import BenchmarkError
 
@@ -166,6 +166,12 @@ def test_a_benchmark_comes_from_the_hub(server: Server, tmp_path: Path, monkeypa
     assert (tmp_path / "cruxeval" / "test.jsonl").read_bytes() == CRUXEVAL
     assert list(seen.sha256.values()) == [hashlib.sha256(CRUXEVAL).hexdigest()]
     assert told == ["cruxeval: test.jsonl from cruxeval-org/cruxeval"]
+    kept = (tmp_path / "cruxeval" / "SHA256SUMS").read_text()
+    assert kept == f"{hashlib.sha256(CRUXEVAL).hexdigest()}  test.jsonl\n"
+    assert catalogue.look(tmp_path, "cruxeval") == seen
+    (tmp_path / "cruxeval" / "test.jsonl").write_bytes(CRUXEVAL.replace(b"return", b"return  "))
+    with pytest.raises(BenchmarkError, match=r"is not the file that .*SHA256SUMS was written for"):
+        catalogue.look(tmp_path, "cruxeval")
 
 
 def test_files_whose_names_the_hub_numbers_are_found_by_its_list(
