@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from tests.training.tiny_data import tiny_recipe
 from training.config import Recipe, load_recipe
@@ -71,8 +72,7 @@ class Recorded:
 
 def scalars(folder: Path) -> dict[str, dict[int, float]]:
     """Every scalar of a folder of event files: name -> update -> value."""
-    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    events = accumulators.EventAccumulator(str(folder))
+    events = EventAccumulator(str(folder))
     events.Reload()
     return {name: {one.step: one.value for one in events.Scalars(name)} for name in events.Tags()["scalars"]}
 
@@ -89,7 +89,6 @@ def test_loggers_get_the_finite_numbers_of_a_row(tmp_path: Path) -> None:
 
 
 def test_tensorboard_has_every_number_of_the_file(tmp_path: Path, dataset: Path) -> None:
-    pytest.importorskip("tensorboard")
     torch.set_num_threads(1)
     run_sft(tiny_recipe(logging__to=["tensorboard"]), dataset, tmp_path)
     found = scalars(tmp_path / "tensorboard")
@@ -103,7 +102,6 @@ def test_tensorboard_has_every_number_of_the_file(tmp_path: Path, dataset: Path)
 
 
 def test_a_resumed_run_has_each_update_once_in_tensorboard(tmp_path: Path, dataset: Path) -> None:
-    pytest.importorskip("tensorboard")
     torch.set_num_threads(1)
     recipe = tiny_recipe(logging__to=["tensorboard"])
     run_sft(recipe, dataset, tmp_path, stop_after=3)

@@ -98,7 +98,6 @@ def test_both_stages_of_a_recipe_run(
 def test_lora_trains_its_additions_and_ends_with_a_whole_model(
     tmp_path: Path, dataset: Path, checkpoints: dict[str, Path], architecture: str
 ) -> None:
-    pytest.importorskip("peft")
     lora = {"model__adapter": "lora", "model__lora_rank": 4, "sft__learning_rate": 1e-2, "model__precision": "float32"}
     recipe = small("qwen7b", checkpoints[architecture], architecture, **lora)
     both_stages(recipe, dataset, tmp_path)
@@ -115,7 +114,6 @@ def test_lora_trains_its_additions_and_ends_with_a_whole_model(
 def test_frozen_weights_are_bfloat16_and_additions_float32(
     tmp_path: Path, dataset: Path, checkpoints: dict[str, Path]
 ) -> None:
-    pytest.importorskip("peft")
     from training.adapters import adapted, base_dtype
     from training.model import load_model
 
@@ -129,7 +127,6 @@ def test_frozen_weights_are_bfloat16_and_additions_float32(
 
 
 def test_a_killed_lora_run_equals_one_that_was_not(tmp_path: Path, dataset: Path, checkpoints: dict[str, Path]) -> None:
-    pytest.importorskip("peft")
     changes = {"model__adapter": "lora", "sft__updates": 4, "sft__checkpoint_every": 2, "model__precision": "float32"}
     recipe = small("qwen05b", checkpoints["qwen2"], "qwen2", **changes)
     torch.set_num_threads(1)

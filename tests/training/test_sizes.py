@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import peft
 import pytest
 import torch
 from torch import nn
@@ -61,7 +62,6 @@ def test_heads_may_be_wider_than_the_hidden_size_says(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("architecture", ["llama", "qwen2"])
 def test_lora_parameters_are_those_of_peft(tmp_path: Path, architecture: str) -> None:
-    peft = pytest.importorskip("peft")
     model = tiny_model(architecture, True)
     sizes = sizes_of(model, tmp_path)
     wrapped = peft.get_peft_model(model, peft.LoraConfig(r=3, target_modules=list(TARGETS)))
