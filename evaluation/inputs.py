@@ -97,7 +97,7 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
         call = literal_call(program.entry_point, text)
     except InputError as error:
         return InputRun("input_not_literal", detail=str(error))
-    original = _remembered(program.source, call, sandbox, ())
+    original = remembered_run(program.source, call, sandbox, ())
     if original.verdict is Verdict.SANDBOX_FAILED:
         return InputRun("sandbox_failed", detail=original.detail)
     if original.verdict is Verdict.EXCEPTION:
@@ -112,7 +112,7 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
     lines = anchor_lines(program.source, trace.instrumented)
     if lines is None:
         return InputRun("", result, None, "the anchors of this trace are of another instrumentor")
-    shown = _remembered(trace.instrumented, call, sandbox, lines)
+    shown = remembered_run(trace.instrumented, call, sandbox, lines)
     if shown.verdict is Verdict.SANDBOX_FAILED:
         return InputRun("sandbox_failed", detail=shown.detail)
     if _seen(shown) != _seen(original):
@@ -136,7 +136,7 @@ def anchor_lines(source: str, instrumented: str) -> tuple[int, ...] | None:
 _RUNS: WeakKeyDictionary[Sandbox, OrderedDict[tuple[str, str], Observation]] = WeakKeyDictionary()
 
 
-def _remembered(source: str, call: str, sandbox: Sandbox, lines: tuple[int, ...]) -> Observation:
+def remembered_run(source: str, call: str, sandbox: Sandbox, lines: tuple[int, ...]) -> Observation:
     """The run of this call, from memory where this sandbox has run it before. Our own failures are not remembered."""
     runs = _RUNS.setdefault(sandbox, OrderedDict())
     key = (source, call)

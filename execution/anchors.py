@@ -67,7 +67,10 @@ def instrument(source: str, without: Collection[tuple[int, str]] = ()) -> Instru
     Raises SyntaxError where `source` is no Python 3.11 module. What cannot be anchored safely stays as it was.
     """
     tree = parse(source)
-    placements, left_out = place(tree)
+    try:
+        placements, left_out = place(tree)
+    except RecursionError:
+        placements, left_out = [], [(0, "no anchor: expressions are nested too deep to be read")]
     kept = [given for given in placements if (given.line, given.name) not in without]
     left_out += [(given.line, f"{given.name}: asked for") for given in placements if given not in kept]
     layout = Layout(source)

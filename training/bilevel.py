@@ -21,12 +21,14 @@ from trl import GRPOConfig, GRPOTrainer
 
 from evaluation.prompts import TAGS
 from execution.sandbox import Sandbox
+from execution.traces import Trace
 from training.advantages import final_advantage, token_advantages
-from training.config import Recipe, RlSection
-from training.credit import RULES
+from training.config import WHOLE_RESPONSE_MODES, Recipe, RlSection
+from training.credit import MODES, StepRewards
 from training.examples import Encoded
 from training.grading import Graded, grade
 from training.rollout_metrics import rollout_metrics
+from training.uses import uses_of
 
 NAN = float("nan")
 PAD_MULTIPLE = 16
@@ -38,14 +40,15 @@ class UnsupportedSetting(ValueError):
 
 def refuse_unsound(section: RlSection, args: GRPOConfig, model: Any) -> None:
     """Refuse what breaks per-token credit silently."""
-    if section.mode != "terminal" and args.importance_sampling_level != "token":
+    by_step = section.mode not in WHOLE_RESPONSE_MODES
+    if by_step and args.importance_sampling_level != "token":
         raise UnsupportedSetting(
             "importance_sampling_level = 'sequence' multiplies all tokens by one ratio, which cancels step credit:"
             " use 'token'"
         )
-    if section.mode != "terminal" and args.loss_type in ("vespo", "luspo"):
+    if by_step and args.loss_type in ("vespo", "luspo"):
         raise UnsupportedSetting(f"loss_type = '{args.loss_type}' takes one advantage per response: use 'dapo'")
-    if section.mode != "terminal" and args.off_policy_mask_threshold is not None:
+    if by_step and args.off_policy_mask_threshold is not None:
         raise UnsupportedSetting(
             "off_policy_mask_threshold tests the sign of one advantage per response: leave it unset"
         )
@@ -100,7 +103,7 @@ class BiLevelTrainer(GRPOTrainer):
     ) -> Tensor:
         """Terminal rewards (B over all processes, 1); NaN where the response could not be judged."""
         started = time.monotonic()
-        section = self.recipe_rl
+        section, mode = self.recipe_rl, MODES[self.recipe_rl.mode]
         tokenizer: Any = self.processing_class
         self._graded = [
             grade(
@@ -109,8 +112,9 @@ class BiLevelTrainer(GRPOTrainer):
                 token_ids,
                 tokenizer,
                 self.sandbox,
-                format_gate=section.format_gate,
+                format_gate=section.format_gate and mode.format_gate,
                 credit_reasoning=section.credit_reasoning,
+                own_states=mode.own_states,
             )
             for row, token_ids in zip(inputs, completion_ids_list, strict=True)
         ]
@@ -126,7 +130,8 @@ class BiLevelTrainer(GRPOTrainer):
         model: Any = self.model
         training: bool = model.training
         group_size = int((self.num_generations if training else self.num_generations_eval) or 1)
-        step_BN, start_BN, end_BN, final_B = self._credit(group_size)
+        traces = [self.examples[row["example"]].example.trace for row in inputs]
+        step_BN, start_BN, end_BN, final_B = self._credit(group_size, traces)
         output["advantages"] = token_advantages(
             step_BN, start_BN, end_BN, final_B, output["completion_mask"], self.recipe_rl.step_mean
         )
@@ -142,13 +147,14 @@ class BiLevelTrainer(GRPOTrainer):
             }
         return output
 
-    def _credit(self, group_size: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _credit(self, group_size: int, traces: Sequence[Trace]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Step advantages, token spans and terminal advantages of this process's responses.
 
         Groups may straddle processes, so rewards are gathered first; every process takes part, with the widest
         number of anchors, also where it has none itself.
         """
         section, device = self.recipe_rl, self.accelerator.device
+        mode = MODES[section.mode]
         num_local = len(self._graded)
         widest = torch.tensor([max([len(one.step_rewards) for one in self._graded], default=0)], device=device)
         num_anchors = int(self.accelerator.gather(widest).max())
@@ -159,17 +165,25 @@ class BiLevelTrainer(GRPOTrainer):
             # the paper trains programs with a single anchor, the return, with the terminal reward alone
             if not one.judged or len(one.step_rewards) < 2:
                 continue
-            reward_BN[b, : len(one.step_rewards)] = torch.tensor(one.step_rewards)
+            rewards = one.own_rewards if mode.own_states else one.step_rewards
+            reward_BN[b, : len(rewards)] = torch.tensor(rewards)
             start_BN[b, : len(one.spans)] = torch.tensor([start for start, _ in one.spans])
             end_BN[b, : len(one.spans)] = torch.tensor([end for _, end in one.spans])
-        final_B = torch.tensor([one.final_reward for one in self._graded], device=device)
+        final_B = torch.tensor(
+            [mode.reward(one.step_rewards, one.final_reward, section) for one in self._graded], device=device
+        )
         sequence_B = torch.tensor([sequence_number(one.sequence) for one in self._graded], device=device)
 
-        all_reward = self.accelerator.gather(reward_BN).view(-1, group_size, num_anchors)
-        all_final = self.accelerator.gather(final_B).view(-1, group_size)
-        all_sequence = self.accelerator.gather(sequence_B).view(-1, group_size)
-        final_all = final_advantage(all_final).flatten()
-        step_all = RULES[section.mode](all_reward, all_sequence, section).flatten(0, 1)
+        def gathered(values_B: Tensor) -> Tensor:
+            every: Tensor = self.accelerator.gather(values_B)
+            return every.view(-1, group_size, *values_B.shape[1:])
+
+        uses_BNN = None
+        if mode.uses:
+            uses_BNN = uses_of(traces, [one.sequence for one in self._graded], num_anchors).to(device)
+        steps = StepRewards(gathered(reward_BN), gathered(sequence_B), None if uses_BNN is None else gathered(uses_BNN))
+        final_all = final_advantage(gathered(final_B)).flatten()
+        step_all = mode.rule(steps, section).flatten(0, 1)
         low = self.accelerator.process_index * num_local
         return step_all[low : low + num_local], start_BN, end_BN, final_all[low : low + num_local]
 

@@ -30,6 +30,20 @@ BenchmarkName = Literal[
     "livecodebench_code",
 ]
 Form = Literal["steps", "plain", "direct", "cot"]
+ModeName = Literal[
+    "terminal",
+    "step",
+    "bilevel",
+    "outcome",
+    "whitebox",
+    "whitebox_gated",
+    "first_divergence",
+    "discounted",
+    "dependence",
+    "own_state",
+]
+# Modes that give all tokens of a response one advantage.
+WHOLE_RESPONSE_MODES = frozenset({"terminal", "outcome", "whitebox", "whitebox_gated"})
 TRAINED_TASKS: tuple[Task, ...] = ("output", "input", "coverage", "state", "path")
 QUESTION_TASKS: tuple[Task, ...] = ("coverage", "state", "path")
 
@@ -186,12 +200,14 @@ class SftSection(Section):
 class RlSection(Section):
     """[rl]: Bi-Level GRPO (arXiv 2605.11922, section 3.3) and its parts.
 
-    mode: "bilevel" (eq. 12), "step" (lambda = 0, the paper's Step-GRPO), "terminal" (the final reward alone);
-    our own: "first_divergence" (credit ends at the first wrong step), "discounted" (nearer later steps weigh more).
+    mode: which credit a step and a response get, see `training.credit.MODES` and docs/training.md.
     """
 
-    mode: Literal["bilevel", "step", "terminal", "first_divergence", "discounted"] = "bilevel"
+    mode: ModeName = "bilevel"
     lambda_intra: float = Field(default=0.3, ge=0, description="Weight of A_intra, eq. 12.")
+    whitebox_weight: float = Field(
+        default=0.5, ge=0, le=1, description="ExecVerify's a: the weight of right steps in the modes whitebox."
+    )
     center_intra: bool = Field(default=False, description="Subtract the group's mean from A_intra; off in the paper.")
     credit_reasoning: bool = Field(
         default=True, description="Step tokens are reasoning and print block; false: print only."
@@ -232,7 +248,7 @@ class RlSection(Section):
     @property
     def intra_weight(self) -> float:
         """lambda as the mode uses it: 0 in the modes without A_intra."""
-        return 0.0 if self.mode in ("terminal", "step") else self.lambda_intra
+        return 0.0 if self.mode == "step" or self.mode in WHOLE_RESPONSE_MODES else self.lambda_intra
 
 
 class EvaluationSection(Section):
@@ -281,12 +297,13 @@ class Recipe(Section):
     @model_validator(mode="after")
     def _what_breaks_silently_is_refused(self) -> Recipe:
         rl = self.rl
-        if rl.mode != "terminal" and rl.importance_sampling_level != "token":
+        by_step = rl.mode not in WHOLE_RESPONSE_MODES
+        if by_step and rl.importance_sampling_level != "token":
             raise ValueError(
                 "rl.importance_sampling_level = 'sequence' gives every token the same ratio, which cancels"
                 " step credit: use 'token', or rl.mode = 'terminal'"
             )
-        if rl.mode != "terminal" and rl.loss_type in ("vespo", "luspo"):
+        if by_step and rl.loss_type in ("vespo", "luspo"):
             raise ValueError(
                 f"rl.loss_type = '{rl.loss_type}' is meant for one advantage per response and changes meaning"
                 " with one per token: use 'dapo', or rl.mode = 'terminal'"

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 
 from transformers import PreTrainedTokenizerFast
 
+from evaluation.inputs import literal_call
+from evaluation.own_states import OwnStatesFailed
+from evaluation.own_states import own_states as own_states_of
 from evaluation.responses import Response, parse_response
-from evaluation.scoring import Scored, score_input, score_output
+from evaluation.scoring import Scored, score_input, score_output, steps_correct
 from execution.sandbox import Sandbox
 from execution.traces import Trace
 from training.spans import TokenMap
@@ -25,7 +28,8 @@ class Graded:
     `step_rewards` has one value per true anchor state, `spans` the tokens (first, past the last) of the step at the
     same position, empty where the block is missing. NaN is "could not be judged". `sequence` names the anchors that
     the truth has: rollouts are compared only with the same sequence. `judged` is False where the final answer could
-    not be judged for a reason of ours; steps may be NaN for themselves.
+    not be judged for a reason of ours; steps may be NaN for themselves. `own_rewards`, where asked for, are those
+    of the steps given the model's own previous states (`evaluation.own_states`).
     """
 
     text: str
@@ -36,6 +40,7 @@ class Graded:
     faults: tuple[str, ...]
     judged: bool
     reason: str
+    own_rewards: tuple[float, ...] = ()
 
     @property
     def all_correct(self) -> bool:
@@ -51,10 +56,12 @@ def grade(
     *,
     format_gate: bool = True,
     credit_reasoning: bool = True,
+    own_states: bool = False,
 ) -> Graded:
     """Judge the sampled ids of a response to `task` ("output" or "input") on `trace`.
 
-    The end token and padding are left out of the text. `sandbox` runs committed inputs and is needed for "input".
+    The end token and padding are left out of the text. `sandbox` runs committed inputs and programs set to the model's
+    own states; it is needed for "input" and for `own_states`.
     """
     silent = {tokenizer.eos_token_id, tokenizer.pad_token_id}
     ids = list(token_ids)
@@ -77,7 +84,32 @@ def grade(
         faults=scored.faults,
         judged=scored.judged,
         reason=scored.reason,
+        own_rewards=own_rewards(task, trace, response, scored, sandbox) if own_states else (),
     )
+
+
+def own_rewards(
+    task: str, trace: Trace, response: Response, scored: Scored, sandbox: Sandbox | None
+) -> tuple[float, ...]:
+    """Step rewards given the model's own previous states. Up to the first wrong step they are those of the trace; NaN
+    after it where the sandbox failed."""
+    rewards = tuple(NAN if correct is None else float(correct) for correct in scored.step_correct)
+    first_wrong = rewards.index(0.0) if 0.0 in rewards else len(rewards)
+    anchors = _sequence(trace, scored)
+    if first_wrong + 1 >= len(rewards) or len(scored.true_states) != len(rewards):
+        return rewards
+    assert sandbox is not None, "a program set to the model's own states runs in a sandbox"
+    program = trace.program
+    call = program.call
+    if task == "input":
+        call = literal_call(program.entry_point or "", response.input or "")
+    states = [(int(anchor), text) for anchor, text in zip(anchors, scored.true_states, strict=True)]
+    try:
+        texts = own_states_of(program.source, trace.instrumented, call, states, response.steps, sandbox)
+    except OwnStatesFailed:
+        return rewards[: first_wrong + 1] + (NAN,) * (len(rewards) - first_wrong - 1)
+    judged = tuple(map(float, steps_correct(response.steps, texts)))
+    return rewards[: first_wrong + 1] + judged[first_wrong + 1 :]
 
 
 def _spans(

@@ -19,6 +19,7 @@ from training.bilevel import BiLevelTrainer
 from training.callbacks import MetricsCallback, ResumePoint
 from training.checkpoints import last_complete, update_of
 from training.config import Recipe
+from training.credit import MODES
 from training.engines import Probe, difference_limit, open_engine
 from training.examples import rl_examples, training_traces
 from training.held_out import HeldOut
@@ -148,5 +149,6 @@ def run_rl(
 
 
 def _open(recipe: Recipe, backend: str) -> AbstractContextManager[Sandbox | None]:
-    """A sandbox where committed inputs have to be run."""
-    return open_sandbox(backend, hash_seed=recipe.trace.hash_seeds[0]) if recipe.slice.rl_input else nullcontext()
+    """A sandbox where committed inputs, or programs set to a model's own states, have to be run."""
+    runs = recipe.slice.rl_input > 0 or MODES[recipe.rl.mode].own_states
+    return open_sandbox(backend, hash_seed=recipe.trace.hash_seeds[0]) if runs else nullcontext()

@@ -121,3 +121,11 @@ def test_plain_values_made_from_others_are_shown(name: str) -> None:
 )
 def test_the_name_of_a_returned_value_is_none_of_the_programs_own(taken: str) -> None:
     assert "return_val_2 = x + 1" in instrument(f"def f(x):\n    {taken}\n    return x + 1").source
+
+
+def test_expressions_nested_too_deep_leave_the_program_as_it_was() -> None:
+    source = "def f(x):\n    y = " + " + ".join(["x"] * 900) + "\n    return y\n"
+    placed = instrument(source)
+    assert placed.source == source
+    assert placed.anchors == ()
+    assert placed.left_out == ((0, "no anchor: expressions are nested too deep to be read"),)

@@ -1,4 +1,4 @@
-"""Credit rules against values worked by hand: every word of `rl.mode` has one."""
+"""Modes against values worked by hand: every word of `rl.mode` has its rule and its reward of a response."""
 
 import math
 from typing import get_args
@@ -9,20 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.advantages import intra_advantage, step_advantage, token_advantages
-from training.config import RlSection
-from training.credit import RULES, discounted_intra, until_divergence
+from training.config import WHOLE_RESPONSE_MODES, ModeName, RlSection
+from training.credit import MODES, StepRewards, nothing, until_divergence, weighted_intra, whitebox, whitebox_gated
 
 NAN = math.nan
 cells = st.lists(st.lists(st.sampled_from([0.0, 1.0, NAN]), min_size=3, max_size=3), min_size=5, max_size=5)
 
 
 def credit(mode: str, reward_PGN: torch.Tensor, **options: object) -> torch.Tensor:
+    """The mode's advantages; every later anchor uses every earlier one."""
     section = RlSection.model_validate({"mode": mode, **options})
-    return RULES[mode](reward_PGN, None, section)
+    num_anchors = reward_PGN.shape[-1]
+    uses_PGNN = torch.ones(*reward_PGN.shape, num_anchors, dtype=torch.bool)
+    return MODES[mode].rule(StepRewards(reward_PGN, None, uses_PGNN), section)
 
 
-def test_every_mode_of_a_recipe_has_a_rule() -> None:
-    assert set(RULES) == set(get_args(RlSection.model_fields["mode"].annotation))
+def test_every_mode_of_a_recipe_is_there() -> None:
+    assert set(MODES) == set(get_args(ModeName))
+    assert {name for name, mode in MODES.items() if mode.rule is nothing} == WHOLE_RESPONSE_MODES
 
 
 def test_credit_ends_at_the_first_wrong_step() -> None:
@@ -43,12 +47,54 @@ def test_first_divergence_on_every_token() -> None:
 
 
 def test_discounted_credit_by_hand() -> None:
-    # first: weights 1 and 1/2 on 0 and 1 -> 1 + 0.5 / 1.5; the NaN leaves both sums
-    assert discounted_intra(torch.tensor([[[1.0, 0.0, 1.0]]]))[0, 0].tolist() == pytest.approx([4 / 3, 0, 1])
-    assert discounted_intra(torch.tensor([[[1.0, NAN, 1.0]]]))[0, 0].tolist() == [2.0, 0.0, 1.0]
+    # first: weights 1 and 1/2 on 0 and 1 -> 1 + 0.5 / 1.5 = 4/3, lambda 0.3; one rollout alone has no A_group
+    got = credit("discounted", torch.tensor([[[1.0, 0.0, 1.0]]]))[0, 0]
+    assert got.tolist() == pytest.approx([0.4, 0, 0.3])
+    # the NaN leaves both sums
+    assert credit("discounted", torch.tensor([[[1.0, NAN, 1.0]]]))[0, 0].tolist() == pytest.approx([0.6, 0, 0.3])
 
 
-@pytest.mark.parametrize("mode", sorted(RULES))
+def test_dependence_credits_only_the_steps_that_use_the_value() -> None:
+    # anchor 0 is used by 2 alone, 1 by nothing, 2 by 3; rewards 1 1 0 1
+    uses_PGNN = torch.zeros(1, 1, 4, 4, dtype=torch.bool)
+    uses_PGNN[..., 0, 2] = uses_PGNN[..., 2, 3] = True
+    steps = StepRewards(torch.tensor([[[1.0, 1.0, 0.0, 1.0]]]), None, uses_PGNN)
+    got = MODES["dependence"].rule(steps, RlSection(mode="dependence"))[0, 0]
+    assert got.tolist() == pytest.approx([0.3, 0.3, 0.0, 0.3])  # 0: its only user is wrong
+    steps = StepRewards(torch.tensor([[[1.0, 0.0, 1.0, 1.0]]]), None, uses_PGNN)
+    got = MODES["dependence"].rule(steps, RlSection(mode="dependence"))[0, 0]
+    assert got.tolist() == pytest.approx([0.6, 0.0, 0.6, 0.3])  # bilevel would give the first 0.3 * (1 + 2/3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "final", "additive", "gated"),
+    [
+        ([1.0, 1.0], 1.0, 2.0, 2.0),  # all right
+        ([0.0, 0.0], 1.0, 1.0, 1.0),  # output right, every question wrong
+        ([1.0, 1.0], 0.0, 1.0, 0.0),  # output wrong, all questions right
+        ([1.0, 0.0], 1.0, 1.5, 1.5),
+        ([1.0, NAN], 0.0, 1.0, 0.0),  # what could not be judged enters no mean
+        ([], 1.0, 2.0, 2.0),  # no question: as published
+    ],
+)
+def test_whitebox_rewards_of_the_published_cases(
+    steps: list[float], final: float, additive: float, gated: float
+) -> None:
+    """ExecVerify (arXiv 2603.11226): R = 2 * ((1 - a) * R_io + a * R_white) in its paper, gated in its code."""
+    section = RlSection(mode="whitebox")
+    assert whitebox(steps, final, section) == pytest.approx(additive)
+    assert whitebox_gated(steps, final, section) == pytest.approx(gated)
+    assert math.isnan(whitebox(steps, NAN, section))
+    assert math.isnan(whitebox_gated(steps, NAN, section))
+
+
+def test_the_weight_of_right_steps_is_the_recipes() -> None:
+    section = RlSection(mode="whitebox", whitebox_weight=0.25)
+    assert whitebox([1.0, 0.0], 1.0, section) == pytest.approx(1.75)
+    assert whitebox([1.0, 0.0], 0.0, section) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
 @settings(max_examples=30, deadline=None)
 @given(rows=cells, order=st.permutations(range(5)))
 def test_properties_of_every_rule(mode: str, rows: list[list[float]], order: list[int]) -> None:
@@ -58,13 +104,20 @@ def test_properties_of_every_rule(mode: str, rows: list[list[float]], order: lis
     assert torch.allclose(got[:, order], credit(mode, reward_PGN[:, order]), atol=1e-6)
     assert torch.allclose(credit(mode, torch.cat([reward_PGN, torch.ones(1, 5, 3)]))[:1], got, atol=1e-6)
     assert torch.equal(credit(mode, reward_PGN.bfloat16()), got)
-    assert torch.allclose(discounted_intra(reward_PGN, 1.0), intra_advantage(reward_PGN), atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", sorted(RULES))
+@settings(max_examples=30, deadline=None)
+@given(rows=cells)
+def test_equal_weights_are_equation_11(rows: list[list[float]]) -> None:
+    reward_PGN = torch.tensor(rows)[None]
+    assert torch.allclose(weighted_intra(reward_PGN, torch.ones(3, 3)), intra_advantage(reward_PGN), atol=1e-6)
+    assert torch.allclose(credit("dependence", reward_PGN), credit("bilevel", reward_PGN), atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", sorted(MODES))
 def test_no_anchors_one_anchor_and_no_variance(mode: str) -> None:
     assert credit(mode, torch.zeros(2, 5, 0)).shape == (2, 5, 0)
-    paid = 0.0 if mode in ("terminal", "step") else 0.3
+    paid = 0.0 if mode == "step" or mode in WHOLE_RESPONSE_MODES else 0.3
     assert credit(mode, torch.ones(1, 5, 1)).flatten().tolist() == pytest.approx([paid] * 5)
     assert not credit(mode, torch.ones(1, 5, 3), center_intra=True).any()
 
