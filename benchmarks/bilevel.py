@@ -1,9 +1,11 @@
 """Credit rules side by side: one SFT start, the same updates, the same held-out programs, several seeds.
 
     python -m benchmarks.bilevel --size full --home .stepcode/benchmark-bilevel      (about an hour on two cores)
+    python -m benchmarks.bilevel --size full --arms terminal,bilevel,dependence,bilevel+center_intra
     python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
 
-Each arm is a word of `rl.mode`. Its learning rate is the one with the best reward on programs of its own, not on those
+An arm is a word of `rl.mode`, with `+` and the name of one of OPTIONS where one is switched on. Two are trained side by
+side, each on one thread. An arm's learning rate is the one with the best reward on programs of its own, not on those
 that it is measured on. Then every seed draws other rollouts and another order of prompts from the same start. Answers
 are greedy and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and every
 evaluation is a step that is found again, so a run that was stopped goes on. The table and figures are also written to
@@ -16,6 +18,7 @@ import argparse
 import json
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +35,13 @@ if TYPE_CHECKING:
 
 RECIPE = Path(__file__).parent / "recipes" / "bilevel.toml"
 ARMS = ("terminal", "step", "bilevel")
+OWN_ARMS = ("first_divergence", "discounted", "dependence", "own_state")
+OPTIONS: dict[str, dict[str, Any]] = {
+    "center_intra": {"rl.center_intra": True},
+    "step_mean": {"rl.step_mean": True},
+    "print_only": {"rl.credit_reasoning": False},
+    "no_gate": {"rl.format_gate": False},
+}
 NUM_SAMPLES = 4
 TUNING_SEED = 1000
 
@@ -70,7 +80,8 @@ SIZES = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=SIZES, default="quick")
-    parser.add_argument("--arms", default=",".join(ARMS), help="words of rl.mode, the first is compared with")
+    parser.add_argument("--arms", default=",".join(ARMS), help="all are compared with the first, and with bilevel")
+    parser.add_argument("--parallel", type=int, default=2, help="trainings side by side, each on one thread")
     parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-bilevel"))
     given = parser.parse_args()
@@ -81,26 +92,32 @@ def main() -> None:
     server = embedded_server(load_settings())
     server.wait()
     size = SIZES[given.size]
-    run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, Console(width=140))
+    run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, given.parallel, Console(width=140))
 
 
-def run(arms: Sequence[str], size: Size, num_seeds: int, out: Console) -> None:
+def arm_changes(arm: str) -> dict[str, Any]:
+    """The recipe's changes that make an arm; ValueError for an unknown option."""
+    mode, *options = arm.split("+")
+    if unknown := sorted(set(options) - set(OPTIONS)):
+        raise ValueError(f"no option {', '.join(unknown)}; the options are {', '.join(OPTIONS)}")
+    return {"rl.mode": mode} | {key: value for option in options for key, value in OPTIONS[option].items()}
+
+
+def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Console) -> None:
     """Train and measure what is not done yet, then print the tables and write the page."""
     from flows.refresh_data import refresh_data
-    from tasks.progress import use_console
     from tasks.train import read_metrics, train_stage
     from tasks.workspace import current_workspace
     from training.config import load_recipe
 
-    use_console(out)
     workspace = current_workspace()
     base = load_recipe(str(RECIPE), size.changes)
     dataset = refresh_data(recipe=str(RECIPE), changes=size.changes).published.outputs["dataset"]
     start = train_stage(workspace, base, "sft", {"dataset": dataset})
 
     def trained(arm: str, rate: float, seed: int) -> StepResult:
-        changes = {**size.changes, "rl.mode": arm, "rl.learning_rate": rate, "seed": seed}
-        recipe = load_recipe(str(RECIPE), changes)
+        own = {"rl.learning_rate": rate, "seed": seed, "threads": 1}
+        recipe = load_recipe(str(RECIPE), size.changes | arm_changes(arm) | own)
         inputs = {"dataset": dataset, "model": start.outputs["model"]}
         return train_stage(workspace, recipe, "rl", inputs)
 
@@ -108,24 +125,32 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, out: Console) -> None:
         return _answers(workspace, base, size, model.outputs["model"], dataset, tuning)
 
     def reward(arm: str, rate: float) -> float:
-        """Mean of final and step rewards on the tuning programs."""
+        """Mean of final and step rewards on the tuning programs; where there is one rate only, it is not measured."""
+        if len(size.rates) == 1:
+            return 0.0
         rows = answered(trained(arm, rate, TUNING_SEED), True)
         mean = sum(bool(row["final_correct"]) + _step_share(row) for row in rows) / len(rows)
-        out.print(f"{arm:<12} learning rate {rate:g}: reward {mean:.3f} on tuning programs")
+        out.print(f"{arm:<24} learning rate {rate:g}: reward {mean:.3f} on tuning programs")
         return mean
 
-    rates = {}
-    for arm in arms:
-        tried = {rate: reward(arm, rate) for rate in size.rates} if len(size.rates) > 1 else {size.rates[0]: 0.0}
-        rates[arm] = max(tried, key=tried.__getitem__)
-    before = Answers.of([answered(start, False)])
-    after: dict[str, Answers] = {}
-    curves: dict[str, list[list[dict[str, Any]]]] = {}
-    for arm in arms:
-        models = [trained(arm, rates[arm], seed) for seed in range(num_seeds)]
-        after[arm] = Answers.of([answered(model, False) for model in models])
-        curves[arm] = [read_metrics(workspace, model.outputs["metrics"]) for model in models]
-        out.print(f"{arm:<12} measured on {num_seeds} seeds, learning rate {rates[arm]:g}")
+    with ThreadPoolExecutor(parallel) as pool:
+        tried = [(arm, rate) for arm in arms for rate in size.rates]
+        rewards = dict(zip(tried, pool.map(lambda one: reward(*one), tried), strict=True))
+        rates = {arm: max(size.rates, key=lambda rate: rewards[arm, rate]) for arm in arms}
+        before = Answers.of([answered(start, False)])
+
+        def measured(one: tuple[int, str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+            seed, arm = one
+            model = trained(arm, rates[arm], seed)
+            rows = answered(model, False), read_metrics(workspace, model.outputs["metrics"])
+            out.print(f"{arm:<24} seed {seed} measured, learning rate {rates[arm]:g}")
+            return rows
+
+        # seed by seed, so that a comparison of all arms on fewer seeds is there early
+        runs = [(seed, arm) for seed in range(num_seeds) for arm in arms]
+        done = dict(zip(runs, pool.map(measured, runs), strict=True))
+    after = {arm: Answers.of([done[seed, arm][0] for seed in range(num_seeds)]) for arm in arms}
+    curves = {arm: [done[seed, arm][1] for seed in range(num_seeds)] for arm in arms}
     found = figures(before, after, curves, rates)
     for table in tables(found):
         out.print(table)
@@ -163,7 +188,7 @@ def _answers(
         weights, data = fetch(workspace, model, folder), fetch(workspace, dataset, folder)
         rows_of = select_held_out(recipe, data, weights, last)[first:]
         items = items_from_traces([Trace.from_json(row["trace"]) for row in rows_of], tasks=["output"])
-        endpoint = TransformersEndpoint(weights, chat=False, threads=recipe.threads or None)
+        endpoint = TransformersEndpoint(weights, chat=False, threads=1)
         limit = recipe.evaluation.max_new_tokens
         with Jails(workspace.settings.sandbox) as jails:
             rows = evaluate(items, endpoint, folder / "greedy.jsonl", jails, Decoding(limit))

@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 Part = tuple[Floats, Floats, list[str]]
 MEASURES = ("step", "final", "all correct", "wrong logic", "format", "length")
 BANDS = ((1, 2), (3, 5), (6, 10))
+RIVAL = "bilevel"
 CURVES = ("step_reward", "final_reward", "entropy", "held_out_step", "held_out_final")
 
 
@@ -90,15 +91,15 @@ def _measure(row: Row, measure: str) -> float:
 
 @dataclass(frozen=True)
 class Figure:
-    """One measure of one arm under one decoding, in all items or in those of a band of anchors; `change` is against
-    the first arm (None for that one and for the start)."""
+    """One measure of one arm under one decoding, in all items or in those of a band of anchors; `changes` are against
+    the first arm and against bilevel, by name (none for the arm itself and for the start)."""
 
     arm: str
     decoding: str
     measure: str
     band: str
     value: Interval
-    change: Interval | None
+    changes: Mapping[str, Interval]
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def figures(
 ) -> Figures:
     """`before`: the common start; `after`: each arm's models; `curves`: each arm's metrics rows by seed."""
     first = next(iter(after))
+    rivals = [name for name in dict.fromkeys((first, RIVAL)) if name in after]
     found: list[Figure] = []
     for name, answers in {"start": before, **after}.items():
         for decoding in answers.values:
@@ -129,13 +131,16 @@ def figures(
                     value_SI, weight_SI, clusters = answers.part(decoding, measure, band)
                     if not clusters:
                         continue
-                    change = None
-                    if name not in ("start", first):
-                        other_SI = after[first].part(decoding, measure, band)[0]
-                        change = crossed_difference(value_SI, other_SI, clusters, weight_SI)
+                    changes = {
+                        rival: crossed_difference(
+                            value_SI, after[rival].part(decoding, measure, band)[0], clusters, weight_SI
+                        )
+                        for rival in rivals
+                        if name not in ("start", rival)
+                    }
                     label = "all" if band is None else f"{band[0]}–{band[1]}"
                     value = crossed_mean(value_SI, clusters, weight_SI)
-                    found.append(Figure(name, decoding, measure, label, value, change))
+                    found.append(Figure(name, decoding, measure, label, value, changes))
     shown = {
         arm: {column: mean for column in CURVES if (mean := _mean_curve(by_seed, column))}
         for arm, by_seed in curves.items()
@@ -162,12 +167,16 @@ def tables(found: Figures) -> list[Table]:
         columns = [(one.measure, one.band) for one in mine if one.band == "all" or one.measure in ("step", "final")]
         title = (
             f"{decoding}: {found.num_items:,} held-out programs' calls ({found.num_programs:,} programs),"
-            f" {found.num_seeds} seeds, % [95 % over programs and seeds]; change against {next(iter(found.rates))}"
+            f" {found.num_seeds} seeds, % [95 % over programs and seeds]; below the change against"
+            f" {' and against '.join(_rivals(mine))}"
         )
         table = Table("measure", "anchors", *dict.fromkeys(one.arm for one in mine), title=title, box=SIMPLE)
         for measure, band in dict.fromkeys(columns):
             shown = [one for one in mine if (one.measure, one.band) == (measure, band)]
-            cells = [f"{_shown(one.value, measure)}\n{_change(one)}".strip() for one in shown]
+            cells = [
+                "\n".join([_shown(one.value, measure), *(_change(one, rival) for rival in _rivals(mine))])
+                for one in shown
+            ]
             table.add_row(measure, band, *cells)
         made.append(table)
     return made
@@ -179,12 +188,17 @@ def _shown(one: Interval, measure: str, sign: str = "") -> str:
     return f"{text} [{scale * one.low:{sign}.1f}, {scale * one.high:{sign}.1f}]" if math.isfinite(one.low) else text
 
 
-def _change(one: Figure) -> str:
-    """The change against the first arm, with a star where the interval leaves out zero."""
-    if one.change is None:
+def _rivals(found: Sequence[Figure]) -> list[str]:
+    return list(dict.fromkeys(rival for one in found for rival in one.changes))
+
+
+def _change(one: Figure, rival: str) -> str:
+    """The change against another arm, with a star where the interval leaves out zero."""
+    change = one.changes.get(rival)
+    if change is None:
         return ""
-    star = "*" if math.isfinite(one.change.low) and one.change.excludes_zero else ""
-    return _shown(one.change, one.measure, "+") + star
+    star = "*" if math.isfinite(change.low) and change.excludes_zero else ""
+    return _shown(change, one.measure, "+") + star
 
 
 def as_json(found: Figures) -> dict[str, Any]:
@@ -203,6 +217,7 @@ def _finite(value: Any) -> Any:
 
 def page(found: Figures) -> str:
     """A self-contained page: learning curves, accuracy by number of anchors, and the table."""
+    rivals = _rivals(found.figures)
     styles = ("step", "final", "loss", "one", "two")
     charts = []
     for column in CURVES:
@@ -215,7 +230,8 @@ def page(found: Figures) -> str:
             chart = line_chart(series, x_label="update", as_share=column != "entropy")
             charts.append((column.replace("_", " ") + ", mean over seeds", chart))
     rows = [
-        [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure), _change(one)]
+        [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]
+        + [_change(one, rival) for rival in rivals]
         for one in found.figures
     ]
     rates = ", ".join(f"{arm} {rate:g}" for arm, rate in found.rates.items())
@@ -223,5 +239,5 @@ def page(found: Figures) -> str:
         f"{found.num_seeds} seeds from one SFT start; {found.num_items:,} items of {found.num_programs:,} held-out"
         f" programs; learning rates, chosen on other programs: {rates}"
     )
-    head = ["decoding", "measure", "anchors", "arm", "value", f"against {next(iter(found.rates))}"]
+    head = ["decoding", "measure", "anchors", "arm", "value", *(f"against {rival}" for rival in rivals)]
     return plain_page("Credit rules side by side", lead, charts, head, rows)

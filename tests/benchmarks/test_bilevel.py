@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.bilevel import ARMS, OPTIONS, OWN_ARMS, RECIPE, arm_changes
 from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
 from tests.flows.jobs import ROOT
+from training.config import load_recipe
 
 
 def row(item: str, steps: list[bool], final: bool, decoding: str = "greedy, at most 9 tokens") -> dict[str, Any]:
@@ -74,13 +76,22 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
         if (one.arm, one.decoding, one.measure, one.band) == ("bilevel", "greedy", "final", "all")
     ]
     assert final.value.mean == pytest.approx(5 / 6)
-    assert final.change is not None
-    assert final.change.mean == pytest.approx((2 / 3 + 1 / 3) / 2)
+    assert list(final.changes) == ["terminal"]
+    assert final.changes["terminal"].mean == pytest.approx((2 / 3 + 1 / 3) / 2)
     assert found.curves["bilevel"]["step_reward"] == [(1.0, 0.2), (2.0, 0.4)]
     assert json.loads(json.dumps(as_json(found)))["num_seeds"] == 2
     assert len(tables(found)) == 1
     html = page(found)
     assert "bilevel 0.0002" in html and "<svg" in html
+
+
+def test_arms_are_modes_with_options() -> None:
+    assert arm_changes("own_state") == {"rl.mode": "own_state"}
+    assert arm_changes("step+step_mean+no_gate") == {"rl.mode": "step", "rl.step_mean": True, "rl.format_gate": False}
+    with pytest.raises(ValueError, match="no option lambda"):
+        arm_changes("step+lambda")
+    for arm in (*ARMS, *OWN_ARMS, *(f"bilevel+{option}" for option in OPTIONS)):
+        load_recipe(str(RECIPE), arm_changes(arm))
 
 
 @pytest.mark.slow
