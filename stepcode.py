@@ -258,6 +258,26 @@ def compare(
 
 
 @app.command()
+def explain(
+    run: Annotated[str, typer.Argument(help="A model's version or alias, a stage's folder, or a rollouts.jsonl.")],
+    update: Annotated[int | None, typer.Option(help="Of those logged; default: the last.")] = None,
+    group: Annotated[int | None, typer.Option(help="Default: the first whose rewards differ.")] = None,
+    rollout: Annotated[int | None, typer.Option(help="Default: the one with the largest advantage.")] = None,
+    prompt: Annotated[bool, typer.Option("--prompt", help="Show the prompt too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The rollout as it was logged.")] = False,
+) -> None:
+    """Show how the tokens of a rollout got their advantages: token, step, reward, A_group, A_intra, advantage."""
+    if not Path(run).exists():
+        settings()
+    with faults_as_messages():
+        from tasks.explain import chosen_group, chosen_rollout, explanation, logged_rollouts
+
+        found = chosen_group(logged_rollouts(run), update, group)
+        row = chosen_rollout(found, rollout)
+        out.print_json(json.dumps(row)) if as_json else out.print(explanation(found, row, prompt))
+
+
+@app.command()
 def rollback(
     reason: Annotated[str, typer.Option(help="Why, for the history.")],
     to: Annotated[int | None, typer.Option(help="Version to make champion; default: the previous one.")] = None,

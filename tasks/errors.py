@@ -21,3 +21,7 @@ class EvaluationError(RuntimeError):
 
 class NothingToCompare(RuntimeError):
     """Two evaluations that can't be held against each other; the message says why and what would do."""
+
+
+class NothingToExplain(RuntimeError):
+    """A rollout that was not logged; the message says which were."""

@@ -12,7 +12,14 @@ from evaluation.policy import PolicyError
 from execution.sandbox import SandboxError
 from infra.services import ServiceError
 from infra.settings import SettingsError
-from tasks.errors import BenchmarksMissing, DataRejected, EvaluationError, NothingToCompare, WorkerLost
+from tasks.errors import (
+    BenchmarksMissing,
+    DataRejected,
+    EvaluationError,
+    NothingToCompare,
+    NothingToExplain,
+    WorkerLost,
+)
 from training.config import RecipeError
 from training.errors import ExamplesError, TrainingError
 
@@ -24,6 +31,7 @@ MENDABLE: tuple[type[Exception], ...] = (
     EvaluationError,
     ExamplesError,
     NothingToCompare,
+    NothingToExplain,
     PolicyError,
     RecipeError,
     SandboxError,

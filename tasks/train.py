@@ -11,6 +11,7 @@ from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version, versions
 from training.config import Recipe
 from training.launch import launch
+from training.metrics import ROLLOUTS
 
 CODE = ("training", "corpus", "evaluation", "execution")
 SHARED_SECTIONS = ("name", "seed", "slice", "tokenizer", "model", "parallel")
@@ -43,6 +44,8 @@ def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[s
         made = Made(summary=json.loads((out / "DONE.json").read_text("utf-8")))
         made.add("model", "model", f"{recipe.name}-{stage}", out / "model")
         made.add("metrics", "metrics", f"{recipe.name}-{stage}", out / "metrics.jsonl")
+        if (out / ROLLOUTS).exists():
+            made.add("rollouts", "rollouts", f"{recipe.name}-{stage}", out / ROLLOUTS)
         return made
 
     return run_step(workspace, f"train-{stage}", params=params, inputs=inputs, work=work)

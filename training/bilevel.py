@@ -10,7 +10,6 @@ TRL's class uses `_step` for its own counter: no attribute here may have that na
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -21,16 +20,15 @@ from trl import GRPOConfig, GRPOTrainer
 
 from evaluation.prompts import TAGS
 from execution.sandbox import Sandbox
-from execution.traces import Trace
-from training.advantages import final_advantage, token_advantages
+from training.advantages import token_advantages
 from training.config import WHOLE_RESPONSE_MODES, Recipe, RlSection
-from training.credit import MODES, StepRewards
-from training.examples import Encoded
+from training.credit import MODES
+from training.examples import Encoded, Example
 from training.grading import Graded, grade
+from training.group_credit import Credit, group_credit
+from training.rollout_log import RolloutLog
 from training.rollout_metrics import rollout_metrics
-from training.uses import uses_of
 
-NAN = float("nan")
 PAD_MULTIPLE = 16
 
 
@@ -64,7 +62,8 @@ def refuse_unsound(section: RlSection, args: GRPOConfig, model: Any) -> None:
 class BiLevelTrainer(GRPOTrainer):
     """GRPOTrainer whose credit goes to the steps that earned it.
 
-    `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs.
+    `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs. `rollout_log`
+    keeps some rollouts to explain.
     """
 
     def __init__(
@@ -75,12 +74,14 @@ class BiLevelTrainer(GRPOTrainer):
         sandbox: Sandbox | None,
         model: Any,
         args: GRPOConfig,
+        rollout_log: RolloutLog | None = None,
         **kwargs: Any,
     ) -> None:
         refuse_unsound(recipe.rl, args, model)
         self.recipe_rl = recipe.rl
         self.examples = examples
         self.sandbox = sandbox
+        self.rollout_log = rollout_log
         self.update_metrics: dict[str, Any] = {}
         self._graded: list[Graded] = []
         self._grade_s = 0.0
@@ -130,16 +131,23 @@ class BiLevelTrainer(GRPOTrainer):
         model: Any = self.model
         training: bool = model.training
         group_size = int((self.num_generations if training else self.num_generations_eval) or 1)
-        traces = [self.examples[row["example"]].example.trace for row in inputs]
-        step_BN, start_BN, end_BN, final_B = self._credit(group_size, traces)
+        examples = [self.examples[row["example"]].example for row in inputs]
+        credit = group_credit(
+            self._graded, [one.trace for one in examples], self.recipe_rl, group_size, self.accelerator
+        )
         output["advantages"] = token_advantages(
-            step_BN, start_BN, end_BN, final_B, output["completion_mask"], self.recipe_rl.step_mean
+            credit.step_BN,
+            credit.start_BN,
+            credit.end_BN,
+            credit.final_B,
+            output["completion_mask"],
+            self.recipe_rl.step_mean,
         )
         if training:
+            self._log_rollouts(examples, credit, output, group_size)
             lengths = output["completion_mask"].sum(1).tolist()
-            self.update_metrics = rollout_metrics(
-                self._graded, lengths, group_size, [self.examples[row["example"]].example.task for row in inputs]
-            )
+            tasks = [example.task for example in examples]
+            self.update_metrics = rollout_metrics(self._graded, lengths, group_size, tasks)
             self.update_metrics |= {
                 "generate_s": scored_s - self._grade_s,
                 "grade_s": self._grade_s,
@@ -147,45 +155,18 @@ class BiLevelTrainer(GRPOTrainer):
             }
         return output
 
-    def _credit(self, group_size: int, traces: Sequence[Trace]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Step advantages, token spans and terminal advantages of this process's responses.
-
-        Groups may straddle processes, so rewards are gathered first; every process takes part, with the widest
-        number of anchors, also where it has none itself.
-        """
-        section, device = self.recipe_rl, self.accelerator.device
-        mode = MODES[section.mode]
-        num_local = len(self._graded)
-        widest = torch.tensor([max([len(one.step_rewards) for one in self._graded], default=0)], device=device)
-        num_anchors = int(self.accelerator.gather(widest).max())
-        reward_BN = torch.full((num_local, num_anchors), NAN, device=device)
-        start_BN = torch.zeros(num_local, num_anchors, dtype=torch.long, device=device)
-        end_BN = torch.zeros_like(start_BN)
-        for b, one in enumerate(self._graded):
-            # the paper trains programs with a single anchor, the return, with the terminal reward alone
-            if not one.judged or len(one.step_rewards) < 2:
-                continue
-            rewards = one.own_rewards if mode.own_states else one.step_rewards
-            reward_BN[b, : len(rewards)] = torch.tensor(rewards)
-            start_BN[b, : len(one.spans)] = torch.tensor([start for start, _ in one.spans])
-            end_BN[b, : len(one.spans)] = torch.tensor([end for _, end in one.spans])
-        final_B = torch.tensor(
-            [mode.reward(one.step_rewards, one.final_reward, section) for one in self._graded], device=device
+    def _log_rollouts(
+        self, examples: Sequence[Example], credit: Credit, output: dict[str, Any], group_size: int
+    ) -> None:
+        update = self.state.global_step + 1
+        if self.rollout_log is None or not self.accelerator.is_main_process or not self.rollout_log.wants(update):
+            return
+        lengths = output["completion_mask"].sum(1).tolist()
+        token_ids = [ids[:length].tolist() for ids, length in zip(output["completion_ids"], lengths, strict=True)]
+        tokenizer: Any = self.processing_class
+        self.rollout_log.write(
+            update, examples, self._graded, credit, token_ids, output["advantages"], group_size, tokenizer
         )
-        sequence_B = torch.tensor([sequence_number(one.sequence) for one in self._graded], device=device)
-
-        def gathered(values_B: Tensor) -> Tensor:
-            every: Tensor = self.accelerator.gather(values_B)
-            return every.view(-1, group_size, *values_B.shape[1:])
-
-        uses_BNN = None
-        if mode.uses:
-            uses_BNN = uses_of(traces, [one.sequence for one in self._graded], num_anchors).to(device)
-        steps = StepRewards(gathered(reward_BN), gathered(sequence_B), None if uses_BNN is None else gathered(uses_BNN))
-        final_all = final_advantage(gathered(final_B)).flatten()
-        step_all = mode.rule(steps, section).flatten(0, 1)
-        low = self.accelerator.process_index * num_local
-        return step_all[low : low + num_local], start_BN, end_BN, final_all[low : low + num_local]
 
     def row(self) -> dict[str, Any]:
         """Figures of the last update's rollouts, for the metrics file."""
@@ -232,11 +213,6 @@ class BiLevelTrainer(GRPOTrainer):
 
 def _padded(length: int, most: int) -> int:
     return min(most, -(-max(1, length) // PAD_MULTIPLE) * PAD_MULTIPLE)
-
-
-def sequence_number(sequence: tuple[str, ...]) -> int:
-    """A number for an anchor sequence that is the same on every process."""
-    return int.from_bytes(hashlib.sha256("\0".join(sequence).encode()).digest()[:7], "big")
 
 
 def final_reward(**_: Any) -> list[float | None]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from training.loggers import Logger
 
 Row = dict[str, Any]
+ROLLOUTS = "rollouts.jsonl"  # of a stage's folder, see training.rollout_log
 
 
 def read_metrics(path: Path) -> list[Row]:

@@ -27,6 +27,7 @@ from training.loggers import open_loggers
 from training.metrics import MetricsFile, last_held_out
 from training.model import load_tokenizer
 from training.parallel import parallel_arguments
+from training.rollout_log import RolloutLog
 from training.rollouts import EngineRollouts
 from training.sft import save_model
 
@@ -118,6 +119,7 @@ def run_rl(
             processing_class=tokenizer,
             peft_config=lora_config(recipe.model),
             rollout_func=rollouts,
+            rollout_log=RolloutLog(out_dir, recipe, last_update),
         )
         callback = MetricsCallback(
             "rl",

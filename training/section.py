@@ -42,7 +42,9 @@ class ParallelSection(Section):
 
 
 class LoggingSection(Section):
-    """[logging]: where figures go besides metrics.jsonl, which is always written."""
+    """[logging]: where figures go besides metrics.jsonl, which is always written, and which rollouts are kept."""
 
     to: tuple[LoggerName, ...] = ()
     project: str = Field(default="stepcode", min_length=1, description="Project of W&B, experiment of MLflow.")
+    rollouts_every: int = Field(default=10, ge=0, description="Updates between those whose rollouts are kept; 0: none.")
+    rollout_groups: int = Field(default=2, ge=1, description="Groups kept of such an update.")
