@@ -41,6 +41,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "step_mean": {"rl.step_mean": True},
     "print_only": {"rl.credit_reasoning": False},
     "no_gate": {"rl.format_gate": False},
+    "dynamic": {"rl.dynamic_sampling": 2},
+    "curriculum": {"rl.curriculum": "anchors"},
 }
 NUM_SAMPLES = 4
 TUNING_SEED = 1000

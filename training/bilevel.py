@@ -18,45 +18,20 @@ import torch
 from torch import Tensor
 from trl import GRPOConfig, GRPOTrainer
 
-from evaluation.prompts import TAGS
 from execution.sandbox import Sandbox
 from training.advantages import token_advantages
-from training.config import WHOLE_RESPONSE_MODES, Recipe, RlSection
+from training.config import Recipe
 from training.credit import MODES
+from training.dynamic_sampling import Batch, with_variance
 from training.examples import Encoded, Example
 from training.grading import Graded, grade
 from training.group_credit import Credit, group_credit
 from training.rollout_log import RolloutLog
 from training.rollout_metrics import rollout_metrics
+from training.rollouts import rollout_seed
+from training.soundness import UnsupportedSetting, refuse_special_tags, refuse_unsound
 
 PAD_MULTIPLE = 16
-
-
-class UnsupportedSetting(ValueError):
-    """A setting that would run, and train something else than it says; the message names what to use instead."""
-
-
-def refuse_unsound(section: RlSection, args: GRPOConfig, model: Any) -> None:
-    """Refuse what breaks per-token credit silently."""
-    by_step = section.mode not in WHOLE_RESPONSE_MODES
-    if by_step and args.importance_sampling_level != "token":
-        raise UnsupportedSetting(
-            "importance_sampling_level = 'sequence' multiplies all tokens by one ratio, which cancels step credit:"
-            " use 'token'"
-        )
-    if by_step and args.loss_type in ("vespo", "luspo"):
-        raise UnsupportedSetting(f"loss_type = '{args.loss_type}' takes one advantage per response: use 'dapo'")
-    if by_step and args.off_policy_mask_threshold is not None:
-        raise UnsupportedSetting(
-            "off_policy_mask_threshold tests the sign of one advantage per response: leave it unset"
-        )
-    if args.mask_truncated_completions:
-        raise UnsupportedSetting("mask_truncated_completions hides truncated responses, which should lose reward")
-    if args.beta > 0 and not isinstance(model, str):
-        raise UnsupportedSetting(
-            "beta > 0 needs a reference model, which TRL reloads from the model's path: save the model and give its"
-            " path, not the object"
-        )
 
 
 class BiLevelTrainer(GRPOTrainer):
@@ -83,19 +58,13 @@ class BiLevelTrainer(GRPOTrainer):
         self.sandbox = sandbox
         self.rollout_log = rollout_log
         self.update_metrics: dict[str, Any] = {}
+        self.sampling_round = 0
+        self._sampled: Batch | None = None
         self._graded: list[Graded] = []
         self._grade_s = 0.0
         super().__init__(model=model, args=args, reward_funcs=[final_reward], **kwargs)
-        self._refuse_special_tags()
-
-    def _refuse_special_tags(self) -> None:
         tokenizer: Any = self.processing_class
-        special = set(tokenizer.all_special_tokens)
-        if hidden := sorted(special & set(TAGS)):
-            raise UnsupportedSetting(
-                f"the tags {', '.join(hidden)} are special tokens of the tokenizer and vanish from decoded responses:"
-                " add them with special=False"
-            )
+        refuse_special_tags(tokenizer)
 
     # -- rewards
 
@@ -103,10 +72,19 @@ class BiLevelTrainer(GRPOTrainer):
         self, inputs: list[dict[str, Any]], prompts: Any, completions: Any, completion_ids_list: list[list[int]]
     ) -> Tensor:
         """Terminal rewards (B over all processes, 1); NaN where the response could not be judged."""
+        if self._sampled is None:
+            self._graded = self._grade(inputs, completion_ids_list)
+        else:
+            self._graded = self._sampled.graded
+        reward_B1 = torch.tensor([[one.final_reward] for one in self._graded], device=self.accelerator.device)
+        gathered: Tensor = self.accelerator.gather(reward_B1)
+        return gathered
+
+    def _grade(self, inputs: list[dict[str, Any]], completion_ids: Sequence[Sequence[int]]) -> list[Graded]:
         started = time.monotonic()
         section, mode = self.recipe_rl, MODES[self.recipe_rl.mode]
         tokenizer: Any = self.processing_class
-        self._graded = [
+        graded = [
             grade(
                 self.examples[row["example"]].example.task,
                 self.examples[row["example"]].example.trace,
@@ -117,18 +95,54 @@ class BiLevelTrainer(GRPOTrainer):
                 credit_reasoning=section.credit_reasoning,
                 own_states=mode.own_states,
             )
-            for row, token_ids in zip(inputs, completion_ids_list, strict=True)
+            for row, token_ids in zip(inputs, completion_ids, strict=True)
         ]
-        self._grade_s = time.monotonic() - started
-        reward_B1 = torch.tensor([[one.final_reward] for one in self._graded], device=self.accelerator.device)
-        gathered: Tensor = self.accelerator.gather(reward_B1)
-        return gathered
+        self._grade_s += time.monotonic() - started
+        return graded
+
+    def _sample(self, inputs: list[dict[str, Any]], number: int) -> Batch:
+        """Rollouts of these rows, graded; `number` is the round of dynamic sampling."""
+        self.sampling_round = number
+        rollouts: Any = self.rollout_func
+        found = rollouts([row["prompt"] for row in inputs], self)
+        self.sampling_round = 0
+        graded = self._grade(inputs, found["completion_ids"])
+        return Batch(list(inputs), found["prompt_ids"], found["completion_ids"], graded)
+
+    def _another(self, number: int, place: int) -> dict[str, Any]:
+        """The row that takes a dead group's place: any of the run's, drawn from the seed and the update."""
+        dataset: Any = self.train_dataset
+        parts = (self.state.global_step, self.accelerator.process_index, number, place)
+        row: dict[str, Any] = dataset[rollout_seed(self.args.seed, *parts) % len(dataset)]
+        return row
+
+    def _sampled_with_variance(self, inputs: list[dict[str, Any]]) -> Batch:
+        group_size = self.recipe_rl.group_size
+        if len(inputs) % group_size:
+            raise UnsupportedSetting(
+                "rl.dynamic_sampling needs whole groups on every process: make rl.prompts_per_update a multiple of the"
+                " processes times rl.micro_batches"
+            )
+        return with_variance(inputs, self.recipe_rl, group_size, self._sample, self._another)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         started = time.monotonic()
-        output: dict[str, Any] = super()._generate_and_score_completions(inputs)
-        scored_s = time.monotonic() - started
+        self._grade_s = 0.0
+        rollouts = self.rollout_func
         model: Any = self.model
+        if self.recipe_rl.dynamic_sampling and model.training:
+            self._sampled = batch = self._sampled_with_variance(inputs)
+            inputs = batch.inputs
+            self.rollout_func = lambda prompts, trainer: {
+                "prompt_ids": batch.prompt_ids,
+                "completion_ids": batch.completion_ids,
+                "logprobs": None,
+            }
+        try:
+            output: dict[str, Any] = super()._generate_and_score_completions(inputs)
+        finally:
+            self.rollout_func = rollouts
+        scored_s = time.monotonic() - started
         training: bool = model.training
         group_size = int((self.num_generations if training else self.num_generations_eval) or 1)
         examples = [self.examples[row["example"]].example for row in inputs]
@@ -153,6 +167,9 @@ class BiLevelTrainer(GRPOTrainer):
                 "grade_s": self._grade_s,
                 "generated_tokens": int(sum(lengths)),
             }
+            if self._sampled is not None:
+                self.update_metrics["replaced_groups"] = self._sampled.replaced
+        self._sampled = None
         return output
 
     def _log_rollouts(

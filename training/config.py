@@ -217,6 +217,15 @@ class RlSection(Section):
     )
     format_gate: bool = Field(default=True, description="No final reward where the number of print blocks is wrong.")
     group_size: int = Field(default=5, ge=2, description="G, rollouts per prompt.")
+    dynamic_sampling: int = Field(
+        default=0,
+        ge=0,
+        description="Rounds in which groups without variance give their place to another prompt; 0: none (DAPO).",
+    )
+    curriculum: Literal["none", "anchors", "level"] = Field(
+        default="none",
+        description="Prompts of the run's thirds: the easiest third, the easier two, all; by anchors or level.",
+    )
     prompts_per_update: int = Field(default=64, ge=1)
     micro_batches: int = Field(default=1, ge=1)
     updates: int = Field(default=1500, ge=1)

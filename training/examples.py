@@ -6,8 +6,7 @@ dataset and recipe give the same examples on any machine.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
@@ -24,6 +23,7 @@ from execution.traces import Trace
 from training.config import QUESTION_TASKS, Recipe
 from training.errors import ExamplesError
 from training.tokenizer import encode_all
+from training.trace_pool import Traces, draw_hash
 
 LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
 
@@ -69,43 +69,12 @@ def _full_rows(
     return rows
 
 
-def _draw(seed: int, *parts: str) -> str:
-    """A hash that orders things at random but the same everywhere."""
-    return hashlib.sha256("\0".join((str(seed), *parts)).encode()).hexdigest()
-
-
-class Traces(Sequence[Trace]):
-    """Traces of a dataset in the order of program_id, each read from its JSON when it is first asked for."""
-
-    def __init__(self, program_ids: Sequence[str], texts: Sequence[str]) -> None:
-        self.program_ids = list(program_ids)
-        self._texts = texts
-        self._read: dict[int, Trace] = {}
-
-    @staticmethod
-    def of(traces: Sequence[Trace]) -> Traces:
-        return Traces([trace.program.program_id for trace in traces], [trace.to_json() for trace in traces])
-
-    def __len__(self) -> int:
-        return len(self.program_ids)
-
-    def __getitem__(self, index: Any) -> Any:
-        if index not in self._read:
-            self._read[index] = Trace.from_json(self._texts[index])
-        return self._read[index]
-
-    def drawn(self, seed: int, purpose: str) -> Iterator[Trace]:
-        """All traces in a random order that depends on the seed, the purpose and the programs alone."""
-        order = sorted(range(len(self)), key=lambda index: _draw(seed, purpose, self.program_ids[index]))
-        return map(self.__getitem__, order)
-
-
 def in_rl_pool(recipe: Recipe, source_id: str) -> bool:
     """Whether a source is kept for RL: decided by its hash, so that more programs move none to the other pool.
 
     Programs that SFT has shown with their answers teach RL less; CodeReasoner (arXiv 2507.17548) keeps two pools.
     """
-    return int(_draw(recipe.seed, "pool", source_id)[:13], 16) / 16**13 < recipe.slice.rl_share
+    return int(draw_hash(recipe.seed, "pool", source_id)[:13], 16) / 16**13 < recipe.slice.rl_share
 
 
 def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) -> Traces:
@@ -121,7 +90,12 @@ def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) 
     if not rows:
         raise ExamplesError(f"slice.rl_share = {recipe.slice.rl_share:g} leaves no program of {dataset} for {stage}")
     full = _full_rows(dataset, "train", [row["position"] for row in rows], ["program_id", "trace"])
-    return Traces([row["program_id"] for row in full], [row["trace"] for row in full])
+    return Traces(
+        [row["program_id"] for row in full],
+        [row["trace"] for row in full],
+        [row["num_states"] for row in rows],
+        [row["level"] for row in rows],
+    )
 
 
 def io_example(recipe: Recipe, trace: Trace, task: str) -> Example | None:
@@ -206,27 +180,41 @@ def encoded_within_limits(
 
 
 def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Traces) -> list[Encoded]:
-    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`, traces reshuffled
-    each time they have all been used."""
+    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`; with a curriculum, the
+    run's thirds draw from the easiest third of the traces, from the easier two, and from all."""
     num_prompts = recipe.rl.updates * recipe.rl.prompts_per_update
     num_input = round(num_prompts * recipe.slice.rl_input)
     taken: dict[str, list[Encoded]] = {}
     for task, count in (("output", num_prompts - num_input), ("input", num_input)):
         if not count:
             continue
-        fitting: list[Encoded] = []
-        for trace in traces.drawn(recipe.seed, f"rl {task}"):
-            if len(fitting) == count:
-                break
-            if example := io_example(recipe, trace, task):
-                fitting += encoded_within_limits(recipe, tokenizer, [example])
-        if not fitting:
-            raise ExamplesError(
-                f"no {task} prompt fits the recipe's limits of {recipe.slice.max_prompt_tokens}"
-                f" prompt and {recipe.slice.max_response_tokens} response tokens"
-            )
-        taken[task] = [fitting[i % len(fitting)] for i in range(count)]
+        if recipe.rl.curriculum == "none":
+            taken[task] = _prompts(recipe, tokenizer, task, traces.drawn(recipe.seed, f"rl {task}"), count)
+            continue
+        taken[task] = []
+        for third, places in enumerate(traces.thirds(recipe.rl.curriculum)):
+            drawn = traces.drawn(recipe.seed, f"rl {task} {third}", places)
+            part = count * (third + 1) // 3 - count * third // 3
+            taken[task] += _prompts(recipe, tokenizer, task, drawn, part) if part else []
     return _interleaved(taken)
+
+
+def _prompts(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, task: str, traces: Iterable[Trace], count: int
+) -> list[Encoded]:
+    """`count` prompts of a task that fit the recipe's limits, repeated in order where there are fewer."""
+    fitting: list[Encoded] = []
+    for trace in traces:
+        if len(fitting) == count:
+            break
+        if example := io_example(recipe, trace, task):
+            fitting += encoded_within_limits(recipe, tokenizer, [example])
+    if not fitting:
+        raise ExamplesError(
+            f"no {task} prompt fits the recipe's limits of {recipe.slice.max_prompt_tokens}"
+            f" prompt and {recipe.slice.max_response_tokens} response tokens"
+        )
+    return [fitting[i % len(fitting)] for i in range(count)]
 
 
 def _interleaved(pools: dict[str, list[Encoded]]) -> list[Encoded]:
@@ -239,7 +227,7 @@ def _interleaved(pools: dict[str, list[Encoded]]) -> list[Encoded]:
 
 def held_out_order(recipe: Recipe, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows at random, but the first calls of all sources before the second ones: more sources, tighter intervals."""
-    rows = sorted(rows, key=lambda row: _draw(recipe.seed, "held-out", row["program_id"]))
+    rows = sorted(rows, key=lambda row: draw_hash(recipe.seed, "held-out", row["program_id"]))
     seen: dict[str, int] = {}
     turns = []
     for row in rows:

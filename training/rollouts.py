@@ -41,9 +41,13 @@ class EngineRollouts:
         self._engine: RolloutEngine | None = None
 
     def __call__(self, prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
-        """prompt_ids and completion_ids; EngineMismatch where the engine's model is not the trainer's."""
+        """prompt_ids and completion_ids; EngineMismatch where the engine's model is not the trainer's.
+
+        In a later round of dynamic sampling (`trainer.sampling_round`) the engine has the weights already.
+        """
         tokenizer: PreTrainedTokenizerFast = trainer.processing_class
-        engine = self._synced_engine(trainer)
+        later: tuple[int, ...] = (trainer.sampling_round,) if trainer.sampling_round else ()
+        engine = self._engine if later and self._engine else self._synced_engine(trainer)
         runs = [(text, len(list(same))) for text, same in groupby(prompts)]
         unique = [encode(tokenizer, text) for text, _ in runs]
         eos = tokenizer.eos_token_id
@@ -52,7 +56,7 @@ class EngineRollouts:
             num_samples=max(count for _, count in runs),
             max_new_tokens=self.section.max_completion_tokens,
             temperature=self.section.temperature,
-            seed=rollout_seed(self.seed, trainer.state.global_step, trainer.accelerator.process_index),
+            seed=rollout_seed(self.seed, trainer.state.global_step, trainer.accelerator.process_index, *later),
             stop_ids=[eos] if isinstance(eos, int) else [],
         )
         prompt_ids, completion_ids = [], []

@@ -18,12 +18,13 @@ from trl import GRPOTrainer
 from execution.traces import Trace
 from tests.training.test_sft import exact_rows
 from tests.training.tiny_data import make_trace, tiny_recipe
-from training.bilevel import BiLevelTrainer, UnsupportedSetting
+from training.bilevel import BiLevelTrainer
 from training.config import Recipe
 from training.examples import Encoded, io_example
 from training.metrics import read_metrics
 from training.model import load_tokenizer
 from training.rl import grpo_arguments, run_rl
+from training.soundness import UnsupportedSetting, refuse_special_tags
 from training.tokenizer import encode
 
 STEP_A, STEP_B = "<reasoning>2+1</reasoning><print>a: 3</print>", "<reasoning>3*2</reasoning><print>b: 6</print>"
@@ -219,7 +220,7 @@ def test_tags_as_special_tokens_are_refused(tmp_path: Path, sft_folder: Path) ->
     trainer = make_trainer(recipe, sft_folder, tmp_path, [])
     trainer.processing_class.add_special_tokens({"additional_special_tokens": ["<print>"]})
     with pytest.raises(UnsupportedSetting, match="special=False"):
-        trainer._refuse_special_tags()
+        refuse_special_tags(trainer.processing_class)
 
 
 def test_trl_internals_that_we_rely_on() -> None:

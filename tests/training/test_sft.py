@@ -10,10 +10,11 @@ from transformers import AutoModelForCausalLM
 
 from tests.training.tiny_data import random_traces, tiny_recipe
 from training.batches import MicroBatches, plan_batches, task_counts
-from training.examples import Traces, encoded_within_limits, sft_examples
+from training.examples import encoded_within_limits, sft_examples
 from training.metrics import read_metrics
 from training.model import load_tokenizer, new_model
 from training.sft import SftTrainer, only, run_sft, training_arguments
+from training.trace_pool import Traces
 
 EXACT = ("update", "loss", "grad_norm", "learning_rate", "held_out_step", "held_out_final")
 

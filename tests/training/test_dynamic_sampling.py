@@ -1,0 +1,123 @@
+"""Dynamic sampling: groups without variance give their place to prompts that have some, in the trainer too."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.test_bilevel import END, STEP_A, STEP_B, WRONG_A, WRONG_B, WRONG_END, make_trainer, scored
+from tests.training.tiny_data import tiny_recipe
+from training.bilevel import BiLevelTrainer
+from training.config import RlSection
+from training.dynamic_sampling import Batch, with_variance, without_variance
+from training.grading import Graded
+from training.metrics import ROLLOUTS, read_metrics
+from training.rl import run_rl
+from training.soundness import UnsupportedSetting
+from training.tokenizer import encode
+
+NAN = math.nan
+RIGHT, HALF, WRONG = STEP_A + STEP_B + END, STEP_A + WRONG_B + WRONG_END, WRONG_A + WRONG_B + WRONG_END
+
+
+def graded(steps: tuple[float, ...], final: float, own: tuple[float, ...] = ()) -> Graded:
+    return Graded("", steps, ((0, 1),) * len(steps), final, ("0", "1"), (), not math.isnan(final), "", own)
+
+
+@pytest.mark.parametrize(
+    ("mode", "group", "dead"),
+    [
+        ("bilevel", [graded((1, 0), 0)] * 3, True),
+        ("bilevel", [graded((1, 0), 0), graded((0, 0), 0)], False),
+        ("terminal", [graded((1, 0), 0), graded((0, 0), 0)], True),  # which credits no steps
+        ("terminal", [graded((1, 0), 0), graded((1, 0), 1)], False),
+        ("whitebox", [graded((1, 0), 0), graded((0, 0), 0)], False),
+        ("whitebox_gated", [graded((1, 0), 0), graded((0, 0), 0)], True),
+        ("bilevel", [graded((1, NAN), NAN)] * 2, True),
+        ("own_state", [graded((0, 0), 0, (0, 1)), graded((0, 0), 0, (0, 0))], False),
+    ],
+)
+def test_what_a_group_without_variance_is(mode: str, group: list[Graded], dead: bool) -> None:
+    assert without_variance(group, RlSection(mode=mode)) is dead
+
+
+def test_a_dead_group_is_replaced_by_one_that_teaches_and_no_other() -> None:
+    """Groups of two; "a" is dead at once, "c" is what takes its place at first and is dead too, then "d" is not."""
+    finals = {"a": [1, 1], "b": [0, 1], "c": [0, 0], "d": [1, 0]}
+    asked: list[tuple[int, list[str]]] = []
+
+    def sample(rows: list[dict[str, Any]], number: int) -> Batch:
+        names = [row["name"] for row in rows]
+        asked.append((number, names))
+        values = [graded((), finals[name][place % 2]) for place, name in enumerate(names)]
+        return Batch(list(rows), [[ord(name)] for name in names], [[number] for _ in names], values)
+
+    section = RlSection(dynamic_sampling=3, group_size=2)
+    inputs = [{"name": name} for name in "aabb"]
+    found = with_variance(inputs, section, 2, sample, lambda number, place: {"name": " cd"[number]})
+    assert asked == [(0, ["a", "a", "b", "b"]), (1, ["c", "c"]), (2, ["d", "d"])]
+    assert [row["name"] for row in found.inputs] == ["d", "d", "b", "b"]
+    assert (found.prompt_ids, found.completion_ids) == ([[100], [100], [98], [98]], [[2], [2], [0], [0]])
+    assert [one.final_reward for one in found.graded] == [1, 0, 0, 1]
+    assert found.replaced == 1
+    assert [row["name"] for row in inputs] == list("aabb")
+
+
+def by_round(trainer: BiLevelTrainer, rounds: list[list[str]]) -> None:
+    """The trainer "samples" these texts, those of its round of dynamic sampling."""
+
+    def rollouts(prompts: list[str], asker: BiLevelTrainer) -> dict[str, Any]:
+        tokenizer = asker.processing_class
+        texts = rounds[asker.sampling_round]
+        assert len(texts) == len(prompts)
+        ids = [[*encode(tokenizer, text), tokenizer.eos_token_id] for text in texts]
+        return {"prompt_ids": [encode(tokenizer, one) for one in prompts], "completion_ids": ids, "logprobs": None}
+
+    trainer.rollout_func = rollouts
+
+
+def test_the_trainer_learns_from_the_replacement(tmp_path: Path, sft_folder: Path) -> None:
+    recipe = tiny_recipe(rl__prompts_per_update=2, rl__dynamic_sampling=2)
+    trainer = make_trainer(recipe, sft_folder, tmp_path, [])
+    by_round(trainer, [[RIGHT] * 3 + [RIGHT, HALF, WRONG], [HALF, WRONG, WRONG]])
+    output = scored(trainer)
+    tokenizer = trainer.processing_class
+    first = tokenizer.decode(output["completion_ids"][0][output["completion_mask"][0].bool()], skip_special_tokens=True)
+    assert first == HALF
+    assert float(output["advantages"][0, 0]) == pytest.approx(math.sqrt(2) + 0.3, abs=1e-4)
+    assert trainer.row()["replaced_groups"] == 1
+    assert trainer.row()["zero_std_final"] == 0.5  # the replacement differs in its steps alone
+
+
+def test_without_it_nothing_is_sampled_again(tmp_path: Path, sft_folder: Path) -> None:
+    trainer = make_trainer(tiny_recipe(rl__prompts_per_update=1), sft_folder, tmp_path, [])
+    by_round(trainer, [[RIGHT] * 3])
+    assert scored(trainer)["advantages"][0, 0] == pytest.approx(0.6)
+    assert "replaced_groups" not in trainer.row()
+
+
+def test_groups_on_several_processes_are_refused(tmp_path: Path, sft_folder: Path) -> None:
+    trainer = make_trainer(tiny_recipe(rl__prompts_per_update=2, rl__dynamic_sampling=1), sft_folder, tmp_path, [])
+    trainer.model.train()
+    with pytest.raises(UnsupportedSetting, match="whole groups on every process"):
+        trainer._generate_and_score_completions([trainer.train_dataset[0]] * 5)
+
+
+def test_a_stopped_run_samples_the_same(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
+    torch.set_num_threads(1)
+    recipe = tiny_recipe(rl__dynamic_sampling=2, logging__rollouts_every=1, rl__temperature=1.5)
+
+    def rollouts(folder: Path) -> list[list[str]]:
+        return [row["tokens"] for row in read_metrics(folder / ROLLOUTS)]
+
+    run_rl(recipe, dataset, sft_folder / "model", tmp_path / "whole", "local")
+    run_rl(recipe, dataset, sft_folder / "model", tmp_path / "cut", "local", stop_after=2)
+    run_rl(recipe, dataset, sft_folder / "model", tmp_path / "cut", "local")
+    assert rollouts(tmp_path / "cut") == rollouts(tmp_path / "whole")
+    replaced = [row["replaced_groups"] for row in read_metrics(tmp_path / "whole" / "metrics.jsonl") if "loss" in row]
+    assert len(replaced) == recipe.rl.updates, json.dumps(replaced)
