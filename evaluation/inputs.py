@@ -32,13 +32,14 @@ class InputRun:
     `reason` is empty where the call returned a literal or other value, else input_not_literal, input_raised,
     input_timeout, input_failed or sandbox_failed. `states` are (anchor, text) in order; None where they can't judge:
     more than MAX_STATES, one longer than the limit, or the instrumented program did on this input something else than
-    the original.
+    the original. `num_states` is how many it told, also then.
     """
 
     reason: str
     result: str | None = None
     states: tuple[tuple[int, str], ...] | None = None
     detail: str = ""
+    num_states: int = 0
 
 
 def literal_call(entry_point: str, text: str) -> str:
@@ -115,11 +116,12 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
     shown = remembered_run(trace.instrumented, call, sandbox, lines)
     if shown.verdict is Verdict.SANDBOX_FAILED:
         return InputRun("sandbox_failed", detail=shown.detail)
+    told = len(shown.states)
     if _seen(shown) != _seen(original):
-        return InputRun("", result, None, "anchors changed what the program does on this input")
-    if len(shown.states) > MAX_STATES or "states_cut" in shown.flags:
-        return InputRun("", result, None, f"more than {MAX_STATES} states, or one too long to be told")
-    return InputRun("", result, shown.states)
+        return InputRun("", result, None, "anchors changed what the program does on this input", told)
+    if told > MAX_STATES or "states_cut" in shown.flags:
+        return InputRun("", result, None, f"more than {MAX_STATES} states, or one too long to be told", told)
+    return InputRun("", result, shown.states, num_states=told)
 
 
 def _seen(run: Observation) -> tuple[object, ...]:

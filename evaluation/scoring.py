@@ -6,7 +6,7 @@ eq. 8). What could not be judged for a reason of ours is None and `judged` False
 
 The paper leaves open what missing, surplus or reordered print blocks mean. Here steps are compared by position;
 a missing one is wrong; with the format gate (default) the final answer counts only where the number of print blocks
-is that of the truth and answer and input are committed once.
+is that of the truth, all of them are closed, and answer and input are committed once.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from evaluation.inputs import run_input
+from evaluation.inputs import MAX_STATES, run_input
 from evaluation.questions import NIL, Question
 from evaluation.responses import AMBIGUOUS, Response, Span, Step, parse_response
 from execution.sandbox import Sandbox
@@ -29,7 +29,7 @@ REASONS = {
     "ambiguous": "more than one answer or input, one that is not closed, or an input after the steps",
     "not_literal": "the answer is no Python literal",
     "malformed_answer": "the answer to a question is not in its form (YES or NO; `value; type` or Nil)",
-    "wrong_number_of_steps": "the answer is right, the number of print blocks is not (format gate)",
+    "wrong_number_of_steps": "the answer is right, the number of closed print blocks is not (format gate)",
     "input_not_literal": "the input is no list of literal arguments",
     "input_raised": "the program raised on the committed input",
     "input_timeout": "the program did not end in its time on the committed input",
@@ -94,7 +94,7 @@ def score_output(response: Response, trace: Trace, *, format_gate: bool = True, 
     states = [state.text for state in trace.states] if anchored else []
     steps = steps_correct(response.steps, states)
     final, reason = _final_literal(response, trace.result)
-    if final and format_gate and anchored and len(response.steps) != len(states):
+    if final and format_gate and anchored and not _right_number(response, len(states), len(states)):
         final, reason = False, "wrong_number_of_steps"
     return Scored(
         step_correct=steps,
@@ -114,23 +114,27 @@ def score_input(
     """Judge an input prediction: the committed arguments are literals, the *original* function runs on them.
 
     Right is any input on which it returns the asked result (`trace.result`), value and type. Steps are judged by the
-    states of that very run of the instrumented program. A run of more states than a trace may have gives
-    unjudged steps: the final answer is judged alone, without the format gate.
+    states of that very run of the instrumented program; steps written before the input was committed are wrong. A run
+    of more states than a trace may have gives unjudged steps; the format gate then asks for at least as many blocks as
+    the run told states, so that no input is a way around the steps.
     """
     spans = tuple(step.span for step in response.steps)
     blank = Scored((), False, response.faults, "wrong", spans, ())
 
     def without_run(reason: str) -> Scored:
-        wrong = (False,) * len(response.steps) if anchored else ()
+        # no more than a trace may have: a response of a thousand blocks must not size the batch
+        wrong = (False,) * min(len(response.steps), MAX_STATES) if anchored else ()
         return replace(blank, step_correct=wrong, reason=reason, anchor_keys=("no run",) * len(wrong))
 
     if trace.result is None:
         return replace(blank, final_correct=None, reason="no_result", judged=False)
     if response.input is None:
         return without_run("missing_input")
+    if "late_input" in response.faults:
+        return without_run("ambiguous")
     run = run_input(trace, response.input, sandbox, anchored=anchored)
     if run.reason == "sandbox_failed":
-        unknown = (None,) * len(response.steps)
+        unknown = (None,) * min(len(response.steps), MAX_STATES)
         keys = ("unknown",) * len(unknown)
         return replace(
             blank, step_correct=unknown, final_correct=None, reason=run.reason, anchor_keys=keys, judged=False
@@ -141,16 +145,16 @@ def score_input(
     reason = "right" if final else "wrong"
     if final and AMBIGUOUS & set(response.faults):
         final, reason = False, "ambiguous"
-    if run.states is None:  # too many, or the anchors changed this run
-        unknown = (None,) * len(response.steps) if anchored else ()
-        keys = ("unknown",) * len(unknown)
-        return replace(blank, step_correct=unknown, final_correct=final, reason=reason, anchor_keys=keys)
-    states = [text for _, text in run.states]
     if final and format_gate and anchored:
         if response.answer is None:
             final, reason = False, "missing_answer"
-        elif len(response.steps) != len(states):
+        elif not _right_number(response, run.num_states, None if run.states is None else run.num_states):
             final, reason = False, "wrong_number_of_steps"
+    if run.states is None:  # too many, or the anchors changed this run
+        unknown = (None,) * min(len(response.steps), MAX_STATES) if anchored else ()
+        keys = ("unknown",) * len(unknown)
+        return replace(blank, step_correct=unknown, final_correct=final, reason=reason, anchor_keys=keys)
+    states = [text for _, text in run.states]
     return replace(
         blank,
         step_correct=steps_correct(response.steps, states),
@@ -180,6 +184,12 @@ def steps_correct(steps: Sequence[Step], states: Sequence[str]) -> tuple[bool, .
         position < len(steps) and steps[position].closed and state_matches(steps[position].text, state)
         for position, state in enumerate(states)
     )
+
+
+def _right_number(response: Response, fewest: int, most: int | None) -> bool:
+    """Whether there are so many print blocks, every one of them closed."""
+    number = len(response.steps)
+    return fewest <= number and (most is None or number <= most) and all(step.closed for step in response.steps)
 
 
 def _final_literal(response: Response, result: str | None) -> tuple[bool | None, str]:

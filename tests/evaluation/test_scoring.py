@@ -222,6 +222,7 @@ def test_an_input_after_the_steps_is_no_commitment(trace: Trace, sandbox: Sandbo
     text = "".join(f"<print>{state}</print>" for state in STATES) + "<input>3, ['a']</input><answer>[6, 1]</answer>"
     scored = score_input(parse_response(text, "input"), trace, sandbox)
     assert (scored.final_correct, scored.reason) == (False, "ambiguous")
+    assert scored.step_correct == (False,) * 3
 
 
 def test_the_whole_call_may_be_written_out_as_the_input() -> None:
@@ -250,12 +251,20 @@ def test_a_run_of_too_many_states_leaves_steps_unjudged_and_judges_the_answer(
 ) -> None:
     source = "def f(n):\n    if n == 0:\n        return 0\n    rest = f(n - 1)\n    return rest * 0\n"
     trace = trace_of(source, "f(2)")
-    scored = score_input(
-        parse_response("<input>9</input><print>rest: 0</print><answer>0</answer>", "input"), trace, sandbox
-    )
+    told = "<print>rest: 0</print>" * 19  # rest and the result of nine calls, and the result of the tenth
+    scored = score_input(parse_response(f"<input>9</input>{told}<answer>0</answer>", "input"), trace, sandbox)
     assert scored.final_correct is True
-    assert scored.step_correct == (None,)
+    assert scored.step_correct == (None,) * 10
     assert scored.judged
+
+
+def test_too_many_states_are_no_way_around_the_format_gate(trace_of: Tracer, sandbox: Sandbox) -> None:
+    source = "def f(n):\n    if n == 0:\n        return 0\n    rest = f(n - 1)\n    return rest * 0\n"
+    trace = trace_of(source, "f(2)")
+    one_block = parse_response("<input>9</input><print>rest: 0</print><answer>0</answer>", "input")
+    scored = score_input(one_block, trace, sandbox)
+    assert (scored.final_correct, scored.reason) == (False, "wrong_number_of_steps")
+    assert score_input(one_block, trace, sandbox, format_gate=False).final_correct is True
 
 
 class BrokenSandbox(Sandbox):
