@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from training.advantages import (
     centred,
@@ -144,31 +142,61 @@ def test_no_anchors_give_empty_step_advantages() -> None:
     assert got.tolist() == [[2.0, 2.0, 2.0]]
 
 
-rewards = st.lists(st.lists(st.sampled_from([0.0, 1.0, NAN]), min_size=3, max_size=3), min_size=5, max_size=5).map(
-    lambda rows: torch.tensor(rows)[None]
-)
+# Five rollouts of six anchors: the second has one wrong step, the third three, the fourth the last; the fifth only
+# the first right. Its answer and the third's are wrong.
+STEPS_GN = [
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+    [1.0, 1.0, 0.0, 1.0, 1.0, 1.0],
+    [1.0, 0.0, 0.0, 0.0, 1.0, 1.0],
+    [1.0, 1.0, 1.0, 1.0, 1.0, 0.0],
+    [1.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+]
+FINAL_G = [1.0, 1.0, 0.0, 1.0, 0.0]
+# k of five right: deviation sqrt(p (1 - p)), so a right one gets sqrt((1 - p) / p), a wrong one -sqrt(p / (1 - p))
+S, W = math.sqrt(2 / 3), math.sqrt(3 / 2)  # of 3 in 5: S and -W; of 2 in 5: W and -S; of 4 in 5: 1/2 and -2
 
 
-@settings(max_examples=60, deadline=None)
-@given(rewards, st.permutations(range(5)))
-def test_permuting_rollouts_permutes_their_advantages(reward_PGN: torch.Tensor, order: list[int]) -> None:
-    for center in (False, True):
-        straight = step_advantage(reward_PGN, 0.3, center_intra=center)[:, order]
-        permuted = step_advantage(reward_PGN[:, order], 0.3, center_intra=center)
-        assert torch.allclose(straight, permuted, atol=1e-6)
+def test_appendix_d_group_advantages() -> None:
+    # anchors have 5, 3, 2, 3, 4 and 3 right
+    expected = [
+        [0, S, W, S, 0.5, S],
+        [0, S, -S, S, 0.5, S],
+        [0, -W, -S, -W, 0.5, S],
+        [0, S, W, S, 0.5, -W],
+        [0, -W, -S, -W, -2, -W],
+    ]
+    got = group_advantage(torch.tensor([STEPS_GN]), epsilon=0.0)[0]
+    assert got.flatten().tolist() == pytest.approx([value for one in expected for value in one], abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
-@given(rewards)
-def test_another_group_in_the_batch_changes_nothing(reward_PGN: torch.Tensor) -> None:
-    both = torch.cat([reward_PGN, torch.ones(1, 5, 3)])
-    assert torch.equal(step_advantage(both, 0.3)[:1], step_advantage(reward_PGN, 0.3))
+def test_appendix_d_intra_advantages() -> None:
+    # one plus the share of right ones among the later: 1 1 0 1 1 1 has 4/5, 3/4, -, 2/2, 1/1, none
+    expected = [
+        [2, 2, 2, 2, 2, 1],
+        [9 / 5, 7 / 4, 0, 2, 2, 1],
+        [7 / 5, 0, 0, 0, 2, 1],
+        [9 / 5, 7 / 4, 5 / 3, 3 / 2, 1, 0],
+        [1, 0, 0, 0, 0, 0],
+    ]
+    got = intra_advantage(torch.tensor([STEPS_GN]))[0]
+    assert got.flatten().tolist() == pytest.approx([value for one in expected for value in one])
 
 
-@settings(max_examples=60, deadline=None)
-@given(rewards)
-def test_group_advantages_sum_to_zero_and_bfloat16_agrees(reward_PGN: torch.Tensor) -> None:
-    advantage_PGN = group_advantage(reward_PGN)
-    assert not advantage_PGN.isnan().any()
-    assert advantage_PGN.sum(1).abs().max() < 1e-5
-    assert torch.equal(group_advantage(reward_PGN.bfloat16()), advantage_PGN)
+def test_appendix_d_advantages_of_steps_and_answers() -> None:
+    # A_group + 0.3 * A_intra
+    expected = [
+        [0.6, S + 0.6, W + 0.6, S + 0.6, 1.1, S + 0.3],
+        [0.54, S + 0.525, -S, S + 0.6, 1.1, S + 0.3],
+        [0.42, -W, -S, -W, 1.1, S + 0.3],
+        [0.54, S + 0.525, W + 0.5, S + 0.45, 0.8, -W],
+        [0.3, -W, -S, -W, -2, -W],
+    ]
+    got = step_advantage(torch.tensor([STEPS_GN]), 0.3)[0]
+    assert got.flatten().tolist() == pytest.approx([value for one in expected for value in one], abs=1e-4)
+    assert final_advantage(torch.tensor([FINAL_G]))[0].tolist() == pytest.approx([S, S, -W, S, -W], abs=1e-4)
+
+
+def test_appendix_d_reward_per_response() -> None:
+    """The steps share a budget of 1, 1/6 each; the answer is worth 1: from 0 to 2."""
+    got = response_reward(torch.tensor(STEPS_GN), torch.tensor(FINAL_G))
+    assert got.tolist() == pytest.approx([2, 1 + 5 / 6, 3 / 6, 1 + 5 / 6, 1 / 6])
