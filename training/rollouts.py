@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Sequence
-from itertools import groupby
 from typing import Any
 
 import torch
@@ -28,6 +27,10 @@ def rollout_seed(*parts: int) -> int:
 class EngineRollouts:
     """TRL's `rollout_func`: prompts come repeated G times in a row, and are prefilled once.
 
+    A sample depends on its prompt's place in the update and its number in the group, not on the process that draws
+    it. A group that straddles processes is drawn whole by each of them, and each keeps its part: choose
+    rl.prompts_per_update as a multiple of the processes to save that.
+
     The engine is opened at the first call, by `open_engine` from the model's config. `figures` are those of the last
     call, for the metrics: `engine_difference` (nats, the largest of all processes) and `sync_s` (sync and probe).
     """
@@ -46,25 +49,31 @@ class EngineRollouts:
         In a later round of dynamic sampling (`trainer.sampling_round`) the engine has the weights already.
         """
         tokenizer: PreTrainedTokenizerFast = trainer.processing_class
-        later: tuple[int, ...] = (trainer.sampling_round,) if trainer.sampling_round else ()
+        process = trainer.accelerator.process_index
+        later = (trainer.sampling_round, process) if trainer.sampling_round else ()
         engine = self._engine if later and self._engine else self._synced_engine(trainer)
-        runs = [(text, len(list(same))) for text, same in groupby(prompts)]
-        unique = [encode(tokenizer, text) for text, _ in runs]
+        size = self.section.group_size
+        first = process * len(prompts)
+        places = [divmod(row, size) for row in range(first, first + len(prompts))]
+        texts = {group: text for (group, _), text in zip(places, prompts, strict=True)}
+        ids = {group: encode(tokenizer, text) for group, text in texts.items()}
         eos = tokenizer.eos_token_id
-        groups = engine.generate(
-            unique,
-            num_samples=max(count for _, count in runs),
+        samples = engine.generate(
+            list(ids.values()),
+            num_samples=size,
             max_new_tokens=self.section.max_completion_tokens,
             temperature=self.section.temperature,
-            seed=rollout_seed(self.seed, trainer.state.global_step, trainer.accelerator.process_index, *later),
+            # the 0 could be any constant; another one gives other rollouts
+            seed=rollout_seed(self.seed, trainer.state.global_step, 0, *later),
             stop_ids=[eos] if isinstance(eos, int) else [],
+            streams=list(ids),
         )
-        prompt_ids, completion_ids = [], []
-        for ids, (_, count), samples in zip(unique, runs, groups, strict=True):
-            for sample in samples[:count]:
-                prompt_ids.append(list(ids))
-                completion_ids.append(list(sample.token_ids))
-        return {"prompt_ids": prompt_ids, "completion_ids": completion_ids, "logprobs": None}
+        by_group = dict(zip(ids, samples, strict=True))
+        return {
+            "prompt_ids": [list(ids[group]) for group, _ in places],
+            "completion_ids": [list(by_group[group][number].token_ids) for group, number in places],
+            "logprobs": None,
+        }
 
     def _synced_engine(self, trainer: Any) -> RolloutEngine:
         """The engine with the trainer's weights, proven so on every process, so that all stop where one must."""

@@ -75,9 +75,12 @@ class VllmActorEngine:
         temperature: float,
         seed: int,
         stop_ids: Ids,
+        streams: Sequence[int] | None = None,
     ) -> list[list[Sample]]:
         prompts = [list(ids) for ids in prompt_ids]
-        call = self._worker.generate.remote(prompts, num_samples, max_new_tokens, temperature, seed, list(stop_ids))
+        call = self._worker.generate.remote(
+            prompts, num_samples, max_new_tokens, temperature, seed, list(stop_ids), streams
+        )
         samples: list[list[Sample]] = self._get(call, CALL_S)
         return samples
 

@@ -35,6 +35,7 @@ class GenerateEngine:
         temperature: float,
         seed: int,
         stop_ids: Ids,
+        streams: Sequence[int] | None = None,
     ) -> list[list[Sample]]:
         model = self._synced()
         groups: list[list[Sample]] = [[] for _ in prompt_ids]
@@ -42,7 +43,7 @@ class GenerateEngine:
         model.eval()
         try:
             with torch.no_grad(), torch.random.fork_rng():
-                torch.manual_seed(seed)
+                torch.manual_seed(seed + (streams[0] if streams else 0))
                 for places in self._batches([len(ids) for ids in prompt_ids], num_samples, max_new_tokens):
                     prompts = [list(prompt_ids[place]) for place in places]
                     made = self._batch(model, prompts, num_samples, max_new_tokens, temperature, stop_ids)

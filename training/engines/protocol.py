@@ -32,8 +32,14 @@ class RolloutEngine(Protocol):
         temperature: float,
         seed: int,
         stop_ids: Ids,
+        streams: Sequence[int] | None = None,
     ) -> list[list[Sample]]:
-        """`num_samples` samples of each prompt, in the order of the prompts; the same for the same seed."""
+        """`num_samples` samples of each prompt, in the order of the prompts; the same for the same seed.
+
+        `streams` number the prompts for the seed (by default their places): processes that share the prompts of an
+        update name each by its place there. What an engine draws for a prompt depends on its stream ("transformers":
+        on all prompts of the call and the first stream).
+        """
 
     def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:
         """The log-probability of each token of each completion after its prompt."""

@@ -31,6 +31,7 @@ class SamplerEngine:
         temperature: float,
         seed: int,
         stop_ids: Ids,
+        streams: Sequence[int] | None = None,
     ) -> list[list[Sample]]:
         return self._synced().generate(
             prompt_ids,
@@ -39,6 +40,7 @@ class SamplerEngine:
             temperature=temperature,
             seed=seed,
             stop_ids=stop_ids,
+            streams=streams,
         )
 
     def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:

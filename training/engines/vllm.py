@@ -78,6 +78,7 @@ class VllmEngine:
         temperature: float,
         seed: int,
         stop_ids: Ids,
+        streams: Sequence[int] | None = None,
     ) -> list[list[Sample]]:
         from vllm import SamplingParams
 
@@ -86,13 +87,13 @@ class VllmEngine:
                 n=num_samples,
                 max_tokens=max_new_tokens,
                 temperature=temperature,
-                seed=_seed(seed, place) if temperature else None,
+                seed=_seed(seed, stream) if temperature else None,
                 stop_token_ids=list(stop_ids),
                 ignore_eos=True,  # stop_ids alone end a sample
                 logprobs=0,
                 detokenize=False,
             )
-            for place in range(len(prompt_ids))
+            for stream in (range(len(prompt_ids)) if streams is None else streams)
         ]
         return [
             [_sample(one) for one in sorted(output.outputs, key=lambda each: each.index)]
@@ -128,6 +129,6 @@ def _sample(output: Any) -> Sample:
     return Sample(tuple(output.token_ids), tuple(scores), output.finish_reason == "stop")
 
 
-def _seed(seed: int, prompt: int) -> int:
+def _seed(seed: int, stream: int) -> int:
     """62 bits: vLLM adds the sample's number to it."""
-    return int.from_bytes(hashlib.sha256(f"vllm {seed} {prompt}".encode()).digest()[:8], "big") >> 2
+    return int.from_bytes(hashlib.sha256(f"vllm {seed} {stream}".encode()).digest()[:8], "big") >> 2
