@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -26,15 +27,17 @@ from training.dynamic_sampling import Batch, with_variance
 from training.examples import Encoded, Example
 from training.grading import Graded, grade
 from training.group_credit import Credit, group_credit
+from training.processes import gathered
 from training.rollout_log import RolloutLog
 from training.rollout_metrics import rollout_metrics
 from training.rollouts import rollout_seed
+from training.saving import ResumableTrainer
 from training.soundness import UnsupportedSetting, refuse_special_tags, refuse_unsound
 
 PAD_MULTIPLE = 16
 
 
-class BiLevelTrainer(GRPOTrainer):
+class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     """GRPOTrainer whose credit goes to the steps that earned it.
 
     `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs. `rollout_log`
@@ -159,9 +162,11 @@ class BiLevelTrainer(GRPOTrainer):
         )
         if training:
             self._log_rollouts(examples, credit, output, group_size)
-            lengths = output["completion_mask"].sum(1).tolist()
-            tasks = [example.task for example in examples]
-            self.update_metrics = rollout_metrics(self._graded, lengths, group_size, tasks)
+            asked = [example.task for example in examples]
+            rows = zip(self._graded, output["completion_mask"].sum(1).tolist(), asked, strict=True)
+            # groups may straddle processes
+            graded, lengths, tasks = zip(*chain.from_iterable(gathered(list(rows))), strict=True)
+            self.update_metrics = rollout_metrics(graded, lengths, group_size, tasks)
             self.update_metrics |= {
                 "generate_s": scored_s - self._grade_s,
                 "grade_s": self._grade_s,

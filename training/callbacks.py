@@ -1,10 +1,9 @@
-"""Trainer callbacks: metrics as they come, the held-out curve, and checkpoints marked when they are whole."""
+"""Trainer callbacks: metrics as they come, the held-out curve, and an end after a checkpoint."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +16,6 @@ from transformers import (
     TrainingArguments,
 )
 
-from training.checkpoints import PREFIX, mark_complete
 from training.held_out import HeldOut
 from training.metrics import MetricsFile, Row
 
@@ -91,14 +89,12 @@ class MetricsCallback(TrainerCallback):
             self.metrics.append({"stage": self.stage, "update": update, "updates": self.updates, **figures})
 
 
-class ResumePoint(TrainerCallback):
-    """Marks a checkpoint complete once all of it is on the disk; may end the run there, as a kill would."""
+class StopAfter(TrainerCallback):
+    """Ends a run at the checkpoint of an update, as a kill there would."""
 
-    def __init__(self, stop_after: int | None = None) -> None:
-        self.stop_after = stop_after
+    def __init__(self, update: int | None = None) -> None:
+        self.update = update
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if state.is_world_process_zero:
-            mark_complete(Path(str(args.output_dir)) / f"{PREFIX}{state.global_step}")
-        if self.stop_after is not None and state.global_step >= self.stop_after:
+        if self.update is not None and state.global_step >= self.update:
             control.should_training_stop = True

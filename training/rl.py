@@ -16,17 +16,18 @@ from execution.sandbox import Sandbox, open_sandbox
 from training.adapters import base_dtype, lora_config
 from training.batch_plan import grpo_parts
 from training.bilevel import BiLevelTrainer
-from training.callbacks import MetricsCallback, ResumePoint
-from training.checkpoints import last_complete, update_of
+from training.callbacks import MetricsCallback, StopAfter
+from training.checkpoints import best_figures, update_of
 from training.config import Recipe
 from training.credit import MODES
 from training.engines import Probe, difference_limit, open_engine
 from training.examples import rl_examples, training_traces
 from training.held_out import HeldOut
-from training.loggers import open_loggers
-from training.metrics import MetricsFile, last_held_out
+from training.metrics import last_held_out, read_metrics
 from training.model import load_tokenizer
 from training.parallel import parallel_arguments
+from training.processes import is_first, world_size
+from training.resuming import resume_point
 from training.rollout_log import RolloutLog
 from training.rollouts import EngineRollouts
 from training.sft import save_model
@@ -62,7 +63,7 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         model_init_kwargs={"dtype": str(base_dtype(recipe)).removeprefix("torch.")},
         save_strategy="steps",
         save_steps=rl.checkpoint_every,
-        save_total_limit=2,
+        save_total_limit=None,  # ResumableTrainer prunes
         logging_steps=1,
         report_to="none",
         seed=recipe.seed,
@@ -95,10 +96,7 @@ def run_rl(
         {"prompt": [row.example.prompt for row in examples], "example": list(range(len(examples)))}
     )
     held_out = HeldOut(recipe, dataset, model_path)
-    resume = last_complete(checkpoints)
-    last_update = update_of(resume) if resume else -1
-    metrics = MetricsFile(out_dir / "metrics.jsonl", open_loggers(recipe, "rl", out_dir, last_update))
-    metrics.keep_until(last_update)
+    resume, metrics = resume_point(recipe, "rl", out_dir)
     prepared_s = time.monotonic() - started
 
     rollouts = EngineRollouts(
@@ -114,13 +112,14 @@ def run_rl(
             examples=examples,
             sandbox=sandbox,
             model=str(model_path),
-            args=grpo_arguments(recipe, checkpoints),
+            args=grpo_arguments(recipe, checkpoints, world_size()),
             train_dataset=prompts,
             processing_class=tokenizer,
             peft_config=lora_config(recipe.model),
             rollout_func=rollouts,
-            rollout_log=RolloutLog(out_dir, recipe, last_update),
+            rollout_log=RolloutLog(out_dir, recipe, update_of(resume) if resume else -1) if is_first() else None,
         )
+        trainer.metrics_path = metrics.path
         callback = MetricsCallback(
             "rl",
             metrics,
@@ -131,7 +130,7 @@ def run_rl(
             lambda: trainer.row() | rollouts.figures,
         )
         trainer.add_callback(callback)
-        trainer.add_callback(ResumePoint(stop_after))
+        trainer.add_callback(StopAfter(stop_after))
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if stop_after is not None and stop_after < recipe.rl.updates:
         return {"stopped_after": stop_after}
@@ -147,6 +146,7 @@ def run_rl(
         "prepared_s": round(prepared_s, 2),
         "seconds": round(time.monotonic() - started, 2),
         **last_held_out(metrics.path),
+        **best_figures(checkpoints, read_metrics(metrics.path)),
     }
 
 

@@ -20,7 +20,7 @@ def share(flags: Sequence[bool]) -> float | None:
 def rollout_metrics(
     graded: Sequence[Graded], lengths: Sequence[int], group_size: int, tasks: Sequence[str] = ()
 ) -> dict[str, Any]:
-    """Figures over the responses of this process, in group order.
+    """Figures over the responses of all processes, in group order.
 
     `zero_std_step`: of the (group, anchor) cells that share a truth, the share without variance, which teach
     nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.

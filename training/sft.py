@@ -24,21 +24,23 @@ from transformers import (
 
 from training.adapters import adapted, base_dtype, merged
 from training.batches import MicroBatches, only, plan_batches
-from training.callbacks import MetricsCallback, ResumePoint
-from training.checkpoints import last_complete, publish_folder, update_of
+from training.callbacks import MetricsCallback, StopAfter
+from training.checkpoints import best_figures, publish_folder
 from training.config import Recipe
 from training.errors import ExamplesError
 from training.examples import Encoded, encoded_within_limits, sft_examples, training_traces
 from training.held_out import HeldOut
-from training.loggers import open_loggers
-from training.metrics import MetricsFile, last_held_out
+from training.metrics import last_held_out, read_metrics
 from training.model import load_model, load_tokenizer, new_model
 from training.optimizers import muon_adamw
 from training.parallel import parallel_arguments
+from training.processes import first_alone, is_first, wait_for_all, world_size
+from training.resuming import resume_point
+from training.saving import ResumableTrainer
 from training.tokenizer import train_tokenizer
 
 
-class SftTrainer(Trainer):
+class SftTrainer(ResumableTrainer):
     """Trainer with the weighted loss and ready-made micro-batches."""
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
@@ -109,7 +111,7 @@ def training_arguments(recipe: Recipe, folder: Path, num_processes: int) -> Trai
         max_grad_norm=sft.max_grad_norm,
         save_strategy="steps",
         save_steps=sft.checkpoint_every,
-        save_total_limit=2,
+        save_total_limit=None,  # ResumableTrainer prunes
         logging_strategy="steps",
         logging_steps=1,
         report_to="none",
@@ -132,17 +134,15 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     started = time.monotonic()
     out_dir.mkdir(parents=True, exist_ok=True)
     tokenizer_path, checkpoints = out_dir / "tokenizer", out_dir / "checkpoints"
-    tokenizer, pools = encoded_pools(recipe, dataset, tokenizer_path)
+    with first_alone():
+        tokenizer, pools = encoded_pools(recipe, dataset, tokenizer_path)
     planned = plan_batches(pools, recipe)
     batches: Dataset[dict[str, Tensor]] = MicroBatches(planned, recipe, tokenizer.pad_token_id)
     model = _start_model(recipe, tokenizer)
     num_trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     held_out = HeldOut(recipe, dataset, tokenizer_path)
 
-    resume = last_complete(checkpoints)
-    last_update = update_of(resume) if resume else -1
-    metrics = MetricsFile(out_dir / "metrics.jsonl", open_loggers(recipe, "sft", out_dir, last_update))
-    metrics.keep_until(last_update)
+    resume, metrics = resume_point(recipe, "sft", out_dir)
     prepared_s = time.monotonic() - started
     callback = MetricsCallback("sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every)
     optimizer = None
@@ -150,13 +150,14 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
         optimizer = muon_adamw(model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay)
     trainer = SftTrainer(
         model=model,
-        args=training_arguments(recipe, checkpoints, 1),
+        args=training_arguments(recipe, checkpoints, world_size()),
         train_dataset=batches,
         data_collator=only,
         processing_class=tokenizer,
-        callbacks=[callback, ResumePoint(stop_after)],
+        callbacks=[callback, StopAfter(stop_after)],
         optimizers=(optimizer, None),
     )
+    trainer.metrics_path = metrics.path
     num_tokens = [sum(row.length for row in part) for part in planned]
     callback.tokens_per_update = [
         sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
@@ -178,6 +179,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
         "prepared_s": round(prepared_s, 2),
         "seconds": round(time.monotonic() - started, 2),
         **last_held_out(metrics.path),
+        **best_figures(checkpoints, read_metrics(metrics.path)),
     }
 
 
@@ -188,16 +190,21 @@ def _start_model(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> PreTrain
 
 
 def save_model(trainer: Trainer, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
-    """The model folder with its tokenizer, written whole or not at all; additions of LoRA are merged first."""
+    """The model folder with its tokenizer, written whole or not at all; additions of LoRA are merged first.
+
+    Every process takes part, as weights may be split over them; the first one writes.
+    """
     temporary = path.with_name(path.name + ".tmp")
     model: Any = trainer.accelerator.unwrap_model(trainer.model)
     if (whole := merged(model)) is model:
         trainer.save_model(str(temporary))
-    else:
+    elif is_first():
         whole.save_pretrained(str(temporary))
-    tokenizer.save_pretrained(str(temporary))
-    (temporary / "training_args.bin").unlink(missing_ok=True)
-    publish_folder(temporary, path)
+    if is_first():
+        tokenizer.save_pretrained(str(temporary))
+        (temporary / "training_args.bin").unlink(missing_ok=True)
+        publish_folder(temporary, path)
+    wait_for_all()
 
 
 def _mean(values: list[int]) -> float:

@@ -5,21 +5,59 @@ from pathlib import Path
 
 import pytest
 
-from training.checkpoints import last_complete, mark_complete, publish_folder, update_of, write_atomically
+from training.checkpoints import (
+    best_figures,
+    best_update,
+    complete,
+    last_complete,
+    mark_complete,
+    prune,
+    publish_folder,
+    remove_incomplete,
+    update_of,
+    write_atomically,
+)
 from training.metrics import Follower, MetricsFile, last_held_out, read_metrics
+
+
+def make(folder: Path, update: int, whole: bool = True) -> Path:
+    checkpoint = folder / f"checkpoint-{update}"
+    checkpoint.mkdir()
+    (checkpoint / "weights").write_text("w")
+    if whole:
+        mark_complete(checkpoint)
+    return checkpoint
 
 
 def test_the_newest_complete_checkpoint_wins_and_torn_ones_go(tmp_path: Path) -> None:
     for update in (9, 20, 100):
-        folder = tmp_path / f"checkpoint-{update}"
-        folder.mkdir()
-        (folder / "weights").write_text("w")
-        if update != 100:
-            mark_complete(folder)
+        make(tmp_path, update, whole=update != 100)
     found = last_complete(tmp_path)
     assert found is not None
     assert update_of(found) == 20
+    assert (tmp_path / "checkpoint-100").exists(), "looking removes nothing"
+    remove_incomplete(tmp_path)
+    assert [update_of(path) for path in complete(tmp_path)] == [9, 20]
     assert not (tmp_path / "checkpoint-100").exists()
+
+
+def test_the_last_two_checkpoints_and_the_best_are_kept(tmp_path: Path) -> None:
+    rows = [{"update": n, "held_out_all_correct": figure} for n, figure in ((0, 0.9), (2, 0.5), (4, 0.75), (6, 0.75))]
+    rows += [{"update": 8, "held_out_all_correct": 0.25}, {"update": 10, "loss": 1.0}]
+    kept = []
+    for update in (2, 4, 6, 8, 10, 12):
+        make(tmp_path, update)
+        prune(tmp_path, [row for row in rows if row["update"] <= update])
+        kept.append([update_of(path) for path in complete(tmp_path)])
+    # 6 is as good as 4 and newer; 10 and 12 were not measured
+    assert kept == [[2], [2, 4], [4, 6], [6, 8], [6, 8, 10], [6, 10, 12]]
+    assert best_figures(tmp_path, rows) == {"best_update": 6, "best_held_out_all_correct": 0.75}
+
+
+def test_without_held_out_checks_no_checkpoint_is_best(tmp_path: Path) -> None:
+    make(tmp_path, 2)
+    assert best_update([2], [{"update": 2, "loss": 0.1}]) is None
+    assert best_figures(tmp_path, [{"update": 2, "loss": 0.1}]) == {}
 
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:

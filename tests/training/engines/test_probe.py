@@ -150,9 +150,9 @@ def test_a_run_stops_before_it_trains_on_a_stale_engine(
     def open_stale(recipe: object, tokenizer: object, config: PretrainedConfig) -> RolloutEngine:
         return CopyEngine(forgets, after=2)
 
-    def with_decay(recipe: Recipe, folder: Path) -> GRPOConfig:
+    def with_decay(recipe: Recipe, folder: Path, num_processes: int) -> GRPOConfig:
         """The tiny model earns no reward, so that decay alone changes its weights."""
-        args = grpo_arguments(recipe, folder)
+        args = grpo_arguments(recipe, folder, num_processes)
         args.weight_decay = 1.0
         return args
 
