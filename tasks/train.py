@@ -40,7 +40,15 @@ def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[s
                 if "update" in row:
                     bar.update(row["update"], _note(row))
 
-            launch(stage, recipe, paths, out, on_progress=on_progress, sandbox_backend=workspace.settings.sandbox)
+            launch(
+                stage,
+                recipe,
+                paths,
+                out,
+                on_progress=on_progress,
+                sandbox_backend=workspace.settings.sandbox,
+                ray_address=workspace.settings.ray_address,
+            )
         made = Made(summary=json.loads((out / "DONE.json").read_text("utf-8")))
         made.add("model", "model", f"{recipe.name}-{stage}", out / "model")
         made.add("metrics", "metrics", f"{recipe.name}-{stage}", out / "metrics.jsonl")

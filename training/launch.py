@@ -1,5 +1,7 @@
 """Launch a training stage in a process of its own, follow its progress, and answer for how it ended.
 
+On several devices that process is the driver of Ray Train workers (`training.workers`), which end with it.
+
 A process apart, because a training run needs its own threads and environment, may hold a GPU, and must be killable.
 It dies with its parent. The same output folder goes on from the last checkpoint; a finished one is left as it is.
 """
@@ -8,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from training.batch_plan import plan_updates
 from training.checkpoints import write_atomically
 from training.config import Recipe
 from training.errors import TrainingError
@@ -26,6 +30,7 @@ STAGE_INPUTS: dict[str, tuple[str, ...]] = {"sft": ("dataset",), "rl": ("dataset
 POLL_S = 0.2
 STOP_S = 10.0
 TAIL_LINES = 30
+LITTLE_BYTES = 64 << 20
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -38,27 +43,26 @@ def launch(
     *,
     sandbox_backend: str = "bubblewrap",
     deadline_s: float | None = None,
+    ray_address: str = "",
 ) -> None:
     """Run `stage` to its end; the result is out_dir/model, out_dir/metrics.jsonl and out_dir/DONE.json.
 
     `inputs` holds "dataset", and for "rl" also "model" (folders). `on_progress` gets every row of the metrics once,
-    those of an earlier, interrupted run included. Raises TrainingError where the stage fails or outlasts its
-    deadline (the recipe's unless given).
+    those of an earlier, interrupted run included. `ray_address` is the cluster of a stage on several devices
+    (RAY_ADDRESS unless given, else a local one). Raises TrainingError where the stage fails or outlasts its deadline
+    (the recipe's unless given).
     """
     if stage not in STAGE_INPUTS:
         raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(STAGE_INPUTS)}")
     for role in STAGE_INPUTS[stage]:
         if role not in inputs or not Path(inputs[role]).is_dir():
             raise TrainingError(f"{stage} needs the folder {role!r}: {inputs.get(role, 'not given')}")
-    if recipe.parallel.devices > 1:
-        raise TrainingError(
-            f"parallel.devices = {recipe.parallel.devices}: a stage is started as one process, and would train on one"
-            " device alone; set parallel.devices = 1 and parallel.strategy = 'ddp' (docs/training.md)"
-        )
+    if recipe.parallel.devices > 1 and (problems := plan_updates(recipe).problems):
+        raise TrainingError("; ".join(problems))
     out_dir.mkdir(parents=True, exist_ok=True)
     follower = Follower(out_dir / "metrics.jsonl")
     if not (out_dir / DONE).exists():
-        _run(stage, recipe, inputs, out_dir.resolve(), on_progress, follower, sandbox_backend, deadline_s)
+        _run(stage, recipe, inputs, out_dir.resolve(), on_progress, follower, sandbox_backend, deadline_s, ray_address)
     for row in follower.new_rows():
         on_progress(row)
 
@@ -72,8 +76,9 @@ def _run(
     follower: Follower,
     sandbox_backend: str,
     deadline_s: float | None,
+    ray_address: str,
 ) -> None:
-    threads = recipe.threads or os.cpu_count() or 1
+    threads = recipe.threads or max(1, (os.cpu_count() or 1) // recipe.parallel.devices)
     spec = {
         "stage": stage,
         "recipe": recipe.model_dump(mode="json"),
@@ -91,7 +96,7 @@ def _run(
         process = subprocess.Popen(
             [sys.executable, "-m", "training.run", "--spec", str(spec_path)],
             cwd=ROOT,
-            env=environment(threads),
+            env=environment(threads) | ({"RAY_ADDRESS": ray_address} if ray_address else {}),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -111,7 +116,8 @@ def _run(
             _stop(process)
     if process.returncode != 0 or not (out_dir / DONE).exists():
         raise TrainingError(
-            f"{stage} of recipe {recipe.name} ended with {_ending(process.returncode)}. {_tail(log_path)}"
+            f"{stage} of recipe {recipe.name} ended with {_ending(process.returncode)}."
+            f" {_space(out_dir)}{_tail(log_path)}"
         )
 
 
@@ -148,6 +154,17 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def _ending(code: int) -> str:
     return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _space(out_dir: Path) -> str:
+    """A sentence where the disk is so full that it may be the reason, and that the log may not say so."""
+    free = shutil.disk_usage(out_dir).free
+    if free > LITTLE_BYTES:
+        return ""
+    return (
+        f"The disk of {out_dir} has {free / 2**20:.1f} MiB left: free some space, and start it again to go on from its"
+        " last checkpoint. "
+    )
 
 
 def _tail(log_path: Path) -> str:

@@ -89,7 +89,11 @@ def plan(
         problems += engine_problems(recipe, sizes, compared)
         device = compared
     problems += _device_problems(recipe, device)
-    (notes if elsewhere else problems).extend(_launch_problems(recipe))
+    if recipe.parallel.devices > 1:
+        notes.append(
+            f"parallel.devices = {recipe.parallel.devices}: each stage runs on so many Ray Train workers, which write"
+            " into one output folder: on several machines it must be on shared storage (docs/training.md)"
+        )
     return Plan(
         recipe=recipe.name,
         device=device,
@@ -209,13 +213,4 @@ def _device_problems(recipe: Recipe, device: Device) -> list[str]:
     return [
         f"parallel.devices = {needed}, and this machine has {device.count} GPUs: run it where they are (to plan for"
         " elsewhere give --gpu-memory), or lower parallel.devices"
-    ]
-
-
-def _launch_problems(recipe: Recipe) -> list[str]:
-    if recipe.parallel.devices == 1:
-        return []
-    return [
-        f"parallel.devices = {recipe.parallel.devices}: `stepcode train` starts one process per stage, and does not"
-        " launch more yet (docs/training.md)"
     ]

@@ -1,7 +1,8 @@
 """The process of one training stage: `python -m training.run --spec spec.json`, started by `training.launch`.
 
 The spec names the stage, the recipe, the inputs and the output folder. DONE.json is written last: a stage without it
-has not finished, and goes on from its last checkpoint when it is started again.
+has not finished, and goes on from its last checkpoint when it is started again. Where the recipe asks for several
+devices this process starts Ray Train workers (`training.workers`) that run the stage, and waits for them.
 """
 
 from __future__ import annotations
@@ -29,23 +30,25 @@ def die_with_parent(parent_pid: int) -> None:
 
 
 def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
-    """Run the stage of a spec; returns the summary that DONE.json gets."""
+    """Run the stage of a spec, or this worker's part of it; returns the summary that DONE.json gets."""
     import torch
 
     from training.config import parse_recipe
+    from training.processes import only_writer
 
     recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
     torch.set_num_threads(spec["threads"])
     torch.set_num_interop_threads(1)
     out_dir = Path(spec["out_dir"])
     inputs = {role: Path(path) for role, path in spec["inputs"].items()}
-    if spec["stage"] == "sft":
-        from training.sft import run_sft
+    with only_writer(out_dir):
+        if spec["stage"] == "sft":
+            from training.sft import run_sft
 
-        return run_sft(recipe, inputs["dataset"], out_dir)
-    from training.rl import run_rl
+            return run_sft(recipe, inputs["dataset"], out_dir)
+        from training.rl import run_rl
 
-    return run_rl(recipe, inputs["dataset"], inputs["model"], out_dir, spec["sandbox_backend"])
+        return run_rl(recipe, inputs["dataset"], inputs["model"], out_dir, spec["sandbox_backend"])
 
 
 def leave_group() -> None:
@@ -64,8 +67,13 @@ def main() -> None:
     spec = json.loads(arguments.spec.read_text("utf-8"))
     die_with_parent(spec["parent_pid"])
     started = time.monotonic()
-    summary = run_stage(spec)
-    leave_group()
+    if spec["recipe"]["parallel"]["devices"] > 1:
+        from training.workers import run_workers
+
+        summary = run_workers(spec)
+    else:
+        summary = run_stage(spec)
+        leave_group()
     summary["process_s"] = round(time.monotonic() - started, 2)
 
     from training.checkpoints import write_atomically

@@ -24,6 +24,9 @@ class ParallelSection(Section):
 
     strategy: Literal["ddp", "fsdp2", "deepspeed"] = "ddp"
     devices: int = Field(default=1, ge=1, description="GPUs, one process each; 1 also for a run without GPU.")
+    max_failures: int = Field(
+        default=3, ge=0, description="How often a stage on several devices goes on after it lost a worker."
+    )
     device_memory_gib: float | None = Field(
         default=None, gt=0, description="Memory of a device that the recipe is meant for; for the dry run."
     )

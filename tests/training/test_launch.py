@@ -91,9 +91,9 @@ def test_missing_inputs_are_named(tmp_path: Path, dataset: Path) -> None:
         launch("pretrain", tiny_recipe(), {"dataset": dataset}, tmp_path)
 
 
-def test_a_recipe_for_several_devices_is_not_trained_on_one(tmp_path: Path, dataset: Path) -> None:
-    with pytest.raises(TrainingError, match=r"parallel\.devices = 2: a stage is started as one process"):
-        launch("sft", tiny_recipe(parallel__devices=2), {"dataset": dataset}, tmp_path)
+def test_a_batch_that_several_devices_cannot_share_is_refused(tmp_path: Path, dataset: Path) -> None:
+    with pytest.raises(TrainingError, match=r"sft\.micro_batches 1 can't be shared by 2 processes: use 2"):
+        launch("sft", tiny_recipe(parallel__devices=2, sft__micro_batches=1), {"dataset": dataset}, tmp_path)
 
 
 def test_waiting_threads_are_passive() -> None:
