@@ -15,11 +15,12 @@ Style = Literal["compact", "instruct"]
 STYLES: tuple[str, ...] = get_args(Style)
 TASKS = ("output", "input", "coverage", "state", "path")
 QUESTION_TASKS = ("coverage", "state", "path")
+CODE = "code"  # writing a program; its prompts are those of `evaluation.code_prompts`
 
 # The blocks of a response; their order in one step is reasoning, then print (or input, or answer).
 BLOCKS = ("reasoning", "print", "input", "answer")
 # What a compact prompt opens with: the task in one token.
-TASK_TAGS = {task: f"<task:{task}>" for task in TASKS}
+TASK_TAGS = {task: f"<task:{task}>" for task in (*TASKS, CODE)}
 # Every tag of prompts and responses: a tokenizer made from scratch keeps each as one (not special) token.
 TAGS: tuple[str, ...] = (
     *(tag for name in BLOCKS for tag in (f"<{name}>", f"</{name}>")),

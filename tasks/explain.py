@@ -83,7 +83,7 @@ def explanation(group: list[Row], row: Row, prompt: bool = False) -> RenderableT
     """What people read: the prompt if asked for, the steps with the whole group's rewards, then every token."""
     head = (
         f"update {row['update']}, group {row['group']}, rollout {row['rollout']} of {len(group)};"
-        f" {row['task']} prediction of {row['call']}; mode {row['mode']}, lambda {row['lambda_intra']:g}"
+        f" {_asked(row)}; mode {row['mode']}, lambda {row['lambda_intra']:g}"
     )
     reward = "not judged" if row["final_reward"] is None else f"{row['final_reward']:g}"
     finals = " ".join(_short(one["final_reward"]) for one in group)
@@ -126,6 +126,10 @@ def tokens_table(row: Row) -> Table:
         shown = [str(place), repr(text)[1:-1], *cells, f"{row['final_advantage']:+.3f}", f"{advantage:+.3f}"]
         table.add_row(*map(escape, shown))
     return table
+
+
+def _asked(row: Row) -> str:
+    return f"{row['task']} prediction of {row['call']}" if row["call"] else f"{row['task']} {row['program_id']}"
 
 
 def _credited(row: Row) -> list[float | None]:

@@ -24,8 +24,9 @@ def task_counts(part: SliceSection, available: Sequence[str], num_rows: int) -> 
     The share of questions is split evenly over the kinds of question that are there; the share of a task that has
     no example goes to the others.
     """
-    kinds = [task for task in available if task not in ("output", "input")]
-    shares = {task: share for task, share in (("output", part.output), ("input", part.input)) if task in available}
+    own = {"output": part.output, "input": part.input, "code": part.code}
+    kinds = [task for task in available if task not in own]
+    shares = {task: share for task, share in own.items() if task in available}
     shares |= {task: part.questions / len(kinds) for task in kinds}
     total = sum(shares.values())
     exact = {task: num_rows * share / total for task, share in shares.items() if share}

@@ -21,11 +21,11 @@ from trl import GRPOConfig, GRPOTrainer
 
 from execution.sandbox import Sandbox
 from training.advantages import token_advantages
+from training.code_rewards import grade_example
 from training.config import Recipe
-from training.credit import MODES
 from training.dynamic_sampling import Batch, with_variance
 from training.examples import Encoded, Example
-from training.grading import Graded, grade
+from training.grading import Graded
 from training.group_credit import Credit, group_credit
 from training.processes import gathered
 from training.rollout_log import RolloutLog
@@ -40,8 +40,8 @@ PAD_MULTIPLE = 16
 class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     """GRPOTrainer whose credit goes to the steps that earned it.
 
-    `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs. `rollout_log`
-    keeps some rollouts to explain.
+    `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs,
+    `code_sandbox` programs that were asked for. `rollout_log` keeps some rollouts to explain.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         model: Any,
         args: GRPOConfig,
         rollout_log: RolloutLog | None = None,
+        code_sandbox: Sandbox | None = None,
         **kwargs: Any,
     ) -> None:
         refuse_unsound(recipe.rl, args, model)
@@ -60,6 +61,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         self.examples = examples
         self.sandbox = sandbox
         self.rollout_log = rollout_log
+        self.code_sandbox = code_sandbox
         self.update_metrics: dict[str, Any] = {}
         self.sampling_round = 0
         self._sampled: Batch | None = None
@@ -85,18 +87,11 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
 
     def _grade(self, inputs: list[dict[str, Any]], completion_ids: Sequence[Sequence[int]]) -> list[Graded]:
         started = time.monotonic()
-        section, mode = self.recipe_rl, MODES[self.recipe_rl.mode]
+        section = self.recipe_rl
         tokenizer: Any = self.processing_class
         graded = [
-            grade(
-                self.examples[row["example"]].example.task,
-                self.examples[row["example"]].example.trace,
-                token_ids,
-                tokenizer,
-                self.sandbox,
-                format_gate=section.format_gate and mode.format_gate,
-                credit_reasoning=section.credit_reasoning,
-                own_states=mode.own_states,
+            grade_example(
+                self.examples[row["example"]].example, token_ids, tokenizer, section, self.sandbox, self.code_sandbox
             )
             for row, token_ids in zip(inputs, completion_ids, strict=True)
         ]

@@ -17,7 +17,7 @@ from training.section import LORA_TARGETS, LoggingSection, ParallelSection, Sect
 
 RECIPES = Path(__file__).parent / "recipes"
 Task = Literal["output", "input", "coverage", "state", "path"]
-AskedTask = Task | Literal["next_statement", "variable"]
+AskedTask = Task | Literal["next_statement", "variable", "code"]
 BenchmarkName = Literal[
     "cruxeval",
     "livecodebench_execution",
@@ -104,8 +104,8 @@ class DatasetSection(Section):
 class SliceSection(Section):
     """[slice]: which part of the dataset the model is trained on, and in which tasks.
 
-    `output`, `input` and `questions` are shares of the SFT rows; `rl_input` is the share of input prediction
-    among the RL prompts (the rest is output prediction).
+    `output`, `input`, `questions` and `code` are shares of the SFT rows; `rl_input` and `rl_code` are those of input
+    prediction and of programs to write among the RL prompts (the rest is output prediction).
     """
 
     levels: tuple[int, ...] | None = Field(default=None, description="Synthesised levels used; none: all.")
@@ -117,7 +117,15 @@ class SliceSection(Section):
     output: float = Field(default=0.5, ge=0, le=1)
     input: float = Field(default=0.5, ge=0, le=1)
     questions: float = Field(default=0.0, ge=0, le=1)
+    code: float = Field(default=0.0, ge=0, le=1)
     rl_input: float = Field(default=0.5, ge=0, le=1)
+    rl_code: float = Field(default=0.0, ge=0, le=1)
+    code_hole: Literal["statement", "body", "either"] = Field(
+        default="statement", description="What is left out of a program that is to be written: one statement, or all."
+    )
+    problems: str = Field(
+        default="", description="JSONL file of problems with tests (docs/training.md); empty: from the corpus."
+    )
     rl_share: float = Field(
         default=0.5, ge=0, lt=1, description="Share of sources kept for RL alone; 0: RL repeats those of SFT."
     )
@@ -126,9 +134,11 @@ class SliceSection(Section):
 
     @model_validator(mode="after")
     def _shares_sum_to_one(self) -> SliceSection:
-        total = self.output + self.input + self.questions
+        total = self.output + self.input + self.questions + self.code
         if abs(total - 1) > 1e-6:
-            raise ValueError(f"output, input and questions are shares and must sum to 1, not {total:g}")
+            raise ValueError(f"output, input, questions and code are shares and must sum to 1, not {total:g}")
+        if self.rl_input + self.rl_code > 1 + 1e-6:
+            raise ValueError(f"rl_input and rl_code are shares and sum to {self.rl_input + self.rl_code:g}, above 1")
         return self
 
 
@@ -216,6 +226,12 @@ class RlSection(Section):
         default=False, description="Divide a step's advantage by its number of tokens (mean per step)."
     )
     format_gate: bool = Field(default=True, description="No final reward where the number of print blocks is wrong.")
+    format_bonus: float = Field(
+        default=0.05,
+        ge=0,
+        lt=0.1,
+        description="Added to the reward of a program of which some test passed, in a response without a fault.",
+    )
     group_size: int = Field(default=5, ge=2, description="G, rollouts per prompt.")
     dynamic_sampling: int = Field(
         default=0,

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerFast
 
 from corpus.teacher import TeacherError, reasoning_response
-from evaluation.prompts import input_prompt, output_prompt, question_prompt
+from evaluation.code_problems import CodeProblem
+from evaluation.prompts import CODE, input_prompt, output_prompt, question_prompt
 from evaluation.questions import questions
 from execution.traces import Trace
 from training.config import QUESTION_TASKS, Recipe
@@ -30,12 +31,22 @@ LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
 
 @dataclass(frozen=True)
 class Example:
-    """One prompt with the response that SFT teaches, and the trace that rewards are judged by."""
+    """One prompt with the response that SFT teaches, and what rewards are judged by: a trace, or for the task "code" a
+    problem with its tests."""
 
     task: str
     prompt: str
     response: str
-    trace: Trace
+    trace: Trace | None
+    problem: CodeProblem | None = None
+
+    @property
+    def program_id(self) -> str:
+        """Identity of the program that the example was made from; of a problem its own."""
+        if self.problem is not None:
+            return self.problem.problem_id
+        assert self.trace is not None, "an example has a trace or a problem"
+        return self.trace.program.program_id
 
 
 def in_slice(recipe: Recipe, level: int | None, num_states: int) -> bool:
@@ -89,13 +100,18 @@ def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) 
         rows = [row for row in rows if in_rl_pool(recipe, row["source_id"]) == (stage == "rl")]
     if not rows:
         raise ExamplesError(f"slice.rl_share = {recipe.slice.rl_share:g} leaves no program of {dataset} for {stage}")
-    full = _full_rows(dataset, "train", [row["position"] for row in rows], ["program_id", "trace"])
-    return Traces(
-        [row["program_id"] for row in full],
-        [row["trace"] for row in full],
-        [row["num_states"] for row in rows],
-        [row["level"] for row in rows],
-    )
+    return _traces(dataset, "train", rows)
+
+
+def held_out_traces(recipe: Recipe, dataset: Path) -> Traces:
+    """Traces of the held-out side that are in the slice."""
+    return _traces(dataset, "held_out", _rows(recipe, dataset, "held_out"))
+
+
+def _traces(dataset: Path, split: str, rows: Sequence[dict[str, Any]]) -> Traces:
+    columns = ["program_id", "trace", "source_id", "num_states", "level"]
+    full = _full_rows(dataset, split, [row["position"] for row in rows], columns)
+    return Traces(*([row[column] for row in full] for column in columns))
 
 
 def io_example(recipe: Recipe, trace: Trace, task: str) -> Example | None:
@@ -179,13 +195,17 @@ def encoded_within_limits(
     ]
 
 
-def rl_examples(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Traces) -> list[Encoded]:
-    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`; with a curriculum, the
-    run's thirds draw from the easiest third of the traces, from the easier two, and from all."""
+def rl_examples(
+    recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Traces, code: Sequence[Encoded] = ()
+) -> list[Encoded]:
+    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input` and `slice.rl_code`,
+    repeated in their order when all have been used; `code` are the prompts of that task. With a curriculum, the run's
+    thirds draw from the easiest third of the traces, from the easier two, and from all."""
     num_prompts = recipe.rl.updates * recipe.rl.prompts_per_update
-    num_input = round(num_prompts * recipe.slice.rl_input)
-    taken: dict[str, list[Encoded]] = {}
-    for task, count in (("output", num_prompts - num_input), ("input", num_input)):
+    num_code = round(num_prompts * recipe.slice.rl_code)
+    num_input = min(round(num_prompts * recipe.slice.rl_input), num_prompts - num_code)
+    taken: dict[str, list[Encoded]] = {CODE: [code[i % len(code)] for i in range(num_code)]} if num_code else {}
+    for task, count in (("output", num_prompts - num_code - num_input), ("input", num_input)):
         if not count:
             continue
         if recipe.rl.curriculum == "none":

@@ -28,8 +28,9 @@ class Graded:
     `step_rewards` has one value per true anchor state, `spans` the tokens (first, past the last) of the step at the
     same position, empty where the block is missing. NaN is "could not be judged". `sequence` names the anchors that
     the truth has: rollouts are compared only with the same sequence. `judged` is False where the final answer could
-    not be judged for a reason of ours; steps may be NaN for themselves. `own_rewards`, where asked for, are those
-    of the steps given the model's own previous states (`evaluation.own_states`).
+    not be judged for a reason of ours; steps may be NaN for themselves. `final_reward` is 0 or 1; of a program that was
+    asked for it is from 0 to 1 + format_bonus, and 1 or more where all tests passed. `own_rewards`, where asked for,
+    are those of the steps given the model's own previous states (`evaluation.own_states`).
     """
 
     text: str
@@ -44,7 +45,16 @@ class Graded:
 
     @property
     def all_correct(self) -> bool:
-        return self.final_reward == 1 and all(reward == 1 for reward in self.step_rewards)
+        return self.final_reward >= 1 and all(reward == 1 for reward in self.step_rewards)
+
+
+def sampled_text(token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> TokenMap:
+    """The text of sampled ids and its tokens, without the end token and padding."""
+    silent = {tokenizer.eos_token_id, tokenizer.pad_token_id}
+    ids = list(token_ids)
+    while ids and ids[-1] in silent:
+        ids.pop()
+    return TokenMap(ids, lambda some: decode(tokenizer, some))
 
 
 def grade(
@@ -63,11 +73,7 @@ def grade(
     The end token and padding are left out of the text. `sandbox` runs committed inputs and programs set to the model's
     own states; it is needed for "input" and for `own_states`.
     """
-    silent = {tokenizer.eos_token_id, tokenizer.pad_token_id}
-    ids = list(token_ids)
-    while ids and ids[-1] in silent:
-        ids.pop()
-    mapped = TokenMap(ids, lambda some: decode(tokenizer, some))
+    mapped = sampled_text(token_ids, tokenizer)
     response = parse_response(mapped.text, task)
     if task == "output":
         scored = score_output(response, trace, format_gate=format_gate)

@@ -33,7 +33,11 @@ class Credit:
 
 
 def group_credit(
-    graded: Sequence[Graded], traces: Sequence[Trace], section: RlSection, group_size: int, accelerator: Accelerator
+    graded: Sequence[Graded],
+    traces: Sequence[Trace | None],
+    section: RlSection,
+    group_size: int,
+    accelerator: Accelerator,
 ) -> Credit:
     """The credit of this process's responses, in group order.
 

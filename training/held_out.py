@@ -25,7 +25,7 @@ class HeldOut:
         rows = select_held_out(recipe, dataset, tokenizer_path, recipe.evaluation.curve_programs)
         traces = [Trace.from_json(row["trace"]) for row in rows]
         examples = [example for trace in traces if (example := io_example(recipe, trace, "output"))]
-        self.traces = [example.trace for example in examples]
+        self.traces = [example.trace for example in examples if example.trace]
         self.prompts = [example.prompt for example in examples]
         self.max_new_tokens = recipe.evaluation.max_new_tokens
 

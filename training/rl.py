@@ -12,12 +12,14 @@ import torch
 from datasets import Dataset
 from trl import GRPOConfig
 
+from evaluation.unit_tests import PROGRAM_LIMITS
 from execution.sandbox import Sandbox, open_sandbox
 from training.adapters import base_dtype, lora_config
 from training.batch_plan import grpo_parts
 from training.bilevel import BiLevelTrainer
 from training.callbacks import MetricsCallback, StopAfter
 from training.checkpoints import best_figures, update_of
+from training.code_examples import rl_code_examples
 from training.config import Recipe
 from training.credit import MODES
 from training.engines import Probe, difference_limit, open_engine
@@ -91,7 +93,10 @@ def run_rl(
     out_dir.mkdir(parents=True, exist_ok=True)
     checkpoints = out_dir / "checkpoints"
     tokenizer = load_tokenizer(str(model_path))
-    examples = rl_examples(recipe, tokenizer, training_traces(recipe, dataset, "rl"))
+    traces = training_traces(recipe, dataset, "rl")
+    with _open_code(recipe, sandbox_backend) as code_sandbox:
+        code = rl_code_examples(recipe, tokenizer, traces, code_sandbox)
+    examples = rl_examples(recipe, tokenizer, traces, code)
     prompts = Dataset.from_dict(
         {"prompt": [row.example.prompt for row in examples], "example": list(range(len(examples)))}
     )
@@ -106,11 +111,17 @@ def run_rl(
         Probe.of([(row.prompt_ids, row.response_ids) for row in examples], difference_limit(recipe)),
     )
     torch.manual_seed(recipe.seed)  # LoRA's additions are drawn before TRL sets the seed
-    with closing(metrics), closing(rollouts), _open(recipe, sandbox_backend) as sandbox:
+    with (
+        closing(metrics),
+        closing(rollouts),
+        _open(recipe, sandbox_backend) as sandbox,
+        _open_code(recipe, sandbox_backend) as code_sandbox,
+    ):
         trainer = BiLevelTrainer(
             recipe=recipe,
             examples=examples,
             sandbox=sandbox,
+            code_sandbox=code_sandbox,
             model=str(model_path),
             args=grpo_arguments(recipe, checkpoints, world_size()),
             train_dataset=prompts,
@@ -142,7 +153,7 @@ def run_rl(
         "group_size": recipe.rl.group_size,
         "prompts_per_update": recipe.rl.prompts_per_update,
         "num_prompts": dict(sorted(Counter(row.example.task for row in examples).items())),
-        "num_programs": len({row.example.trace.program.program_id for row in examples}),
+        "num_programs": len({row.example.program_id for row in examples}),
         "prepared_s": round(prepared_s, 2),
         "seconds": round(time.monotonic() - started, 2),
         **last_held_out(metrics.path),
@@ -154,3 +165,10 @@ def _open(recipe: Recipe, backend: str) -> AbstractContextManager[Sandbox | None
     """A sandbox where committed inputs, or programs set to a model's own states, have to be run."""
     runs = recipe.slice.rl_input > 0 or MODES[recipe.rl.mode].own_states
     return open_sandbox(backend, hash_seed=recipe.trace.hash_seeds[0]) if runs else nullcontext()
+
+
+def _open_code(recipe: Recipe, backend: str) -> AbstractContextManager[Sandbox | None]:
+    """A sandbox where programs have to be run."""
+    if not recipe.slice.rl_code:
+        return nullcontext()
+    return open_sandbox(backend, recipe.trace.hash_seeds[0], PROGRAM_LIMITS)

@@ -67,14 +67,14 @@ class RolloutLog:
 
 
 def _truth(example: Example) -> Row:
-    program = example.trace.program
+    trace = example.trace
     return {
         "task": example.task,
-        "program_id": program.program_id,
-        "call": program.call,
+        "program_id": example.program_id,
+        "call": trace.program.call if trace else "",
         "prompt": example.prompt,
-        "result": example.trace.result,
-        "states": [state.text for state in example.trace.states],
+        "result": trace.result if trace else None,
+        "states": [state.text for state in trace.states] if trace else [],
     }
 
 

@@ -44,7 +44,7 @@ def rollout_metrics(
         "zero_std_step": share([min(cell) == max(cell) for cell in cells]),
         "all_correct_step": share([min(cell) == 1 for cell in cells]),
         "zero_std_final": share([min(values) == max(values) for values in finals]),
-        "all_correct_final": share([min(values) == 1 for values in finals]),
+        "all_correct_final": share([min(values) >= 1 for values in finals]),
         "length": sum(lengths) / len(lengths) if lengths else None,
         "rollouts": len(graded),
         "unjudged": len(graded) - len(judged),

@@ -26,6 +26,7 @@ from training.adapters import adapted, base_dtype, merged
 from training.batches import MicroBatches, only, plan_batches
 from training.callbacks import MetricsCallback, StopAfter
 from training.checkpoints import best_figures, publish_folder
+from training.code_examples import sft_code_examples
 from training.config import Recipe
 from training.errors import ExamplesError
 from training.examples import Encoded, encoded_within_limits, sft_examples, training_traces
@@ -69,7 +70,8 @@ def encoded_pools(
     recipe: Recipe, dataset: Path, tokenizer_path: Path
 ) -> tuple[PreTrainedTokenizerFast, dict[str, list[Encoded]]]:
     """The tokenizer (made from the examples and saved, or loaded) and the encoded examples of every task."""
-    found = sft_examples(recipe, training_traces(recipe, dataset, "sft"))
+    traces = training_traces(recipe, dataset, "sft")
+    found = sft_examples(recipe, traces) | sft_code_examples(recipe, traces)
     if recipe.model.kind == "pretrained":
         tokenizer = load_tokenizer(recipe.model.name_or_path)
         tokenizer.save_pretrained(str(tokenizer_path))
@@ -88,7 +90,7 @@ def encoded_pools(
         tokenizer = load_tokenizer(str(tokenizer_path))
     pools = {task: encoded_within_limits(recipe, tokenizer, rows) for task, rows in sorted(found.items())}
     pools = {task: rows for task, rows in pools.items() if rows}
-    if "output" not in pools and "input" not in pools:
+    if not {"output", "input", "code"} & pools.keys():
         raise ExamplesError(
             f"no example of {dataset} fits slice.max_prompt_tokens {recipe.slice.max_prompt_tokens} and"
             f" slice.max_response_tokens {recipe.slice.max_response_tokens}"

@@ -12,7 +12,7 @@ from execution.dependences import influences
 from execution.traces import Trace
 
 
-def uses_of(traces: Sequence[Trace], sequences: Sequence[Sequence[str]], num_anchors: int) -> Tensor:
+def uses_of(traces: Sequence[Trace | None], sequences: Sequence[Sequence[str]], num_anchors: int) -> Tensor:
     """(B, N, N) booleans: anchor j (last axis) may use the value of anchor i, j after i in the rollout's sequence.
 
     `sequences` are those of `training.grading.Graded`, the anchors' indexes as text. Where a trace's anchors are of
@@ -29,6 +29,8 @@ def uses_of(traces: Sequence[Trace], sequences: Sequence[Sequence[str]], num_anc
     return uses_BNN
 
 
-def _flows(trace: Trace) -> frozenset[tuple[int, int]] | None:
+def _flows(trace: Trace | None) -> frozenset[tuple[int, int]] | None:
+    if trace is None:
+        return None
     lines = anchor_lines(trace.program.source, trace.instrumented)
     return None if lines is None else influences(trace.instrumented, lines)

@@ -113,13 +113,15 @@ class Called:
     """What calls gave, in order: `values` and each one's CPU time, until the first that failed.
 
     `ended` is "" where all returned, else why not: "raised", "late", "memory", "stopped" (by another limit of the
-    sandbox, or by its own exit), "sandbox_failed".
+    sandbox, or by its own exit), "sandbox_failed". `flags`: what the sandbox noticed, names of
+    `execution.records.FLAGS`.
     """
 
     values: tuple[Any, ...]
     times_s: tuple[float, ...]
     ended: str = ""
     detail: str = ""
+    flags: tuple[str, ...] = ()
 
 
 def call_all(
@@ -143,7 +145,7 @@ def call_all(
     seen = run_job(job, sandbox)
     if "wants_files" in seen.flags:  # the harness has caught what that raised
         seen = run_job(replace(job, files=True), sandbox)
-    return _read(seen, len(inputs))
+    return replace(_read(seen, len(inputs)), flags=seen.flags)
 
 
 def run_job(job: Job, sandbox: Sandbox) -> Observation:

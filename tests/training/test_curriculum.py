@@ -15,10 +15,8 @@ from training.trace_pool import Traces
 def traces() -> Traces:
     """Thirty programs: ten of two anchors, ten of three, ten of four; levels 3, none and 1."""
     lines = [("a", "x + 1"), ("b", "a * 2"), ("c", "b - 3"), ("d", "c + a")]
-    made = [make_trace(lines[: 2 + place // 10], place) for place in range(30)]
-    levels = [(3, None, 1)[place // 10] for place in range(30)]
-    pool = Traces.of(made)
-    return Traces(pool.program_ids, pool._texts, [len(trace.states) for trace in made], levels)
+    levels = (3, None, 1)
+    return Traces.of([make_trace(lines[: 2 + place // 10], place, levels[place // 10]) for place in range(30)])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 from tests.training.tiny_data import make_trace, random_traces, row, tiny_recipe, write_dataset
 from training.examples import (
     ExamplesError,
-    Traces,
     encoded_within_limits,
     held_out_order,
     in_slice,
@@ -17,6 +16,7 @@ from training.examples import (
     training_traces,
 )
 from training.model import load_tokenizer
+from training.trace_pool import Traces
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_rl_prompts_start_over_only_after_all_programs(sft_folder: Path) -> None
     recipe = tiny_recipe(rl__updates=3, rl__prompts_per_update=2)
     tokenizer = load_tokenizer(str(sft_folder / "model"))
     traces = Traces.of([trace for seed in range(2) for trace in random_traces(seed)])
-    ids = [one.example.trace.program.program_id for one in rl_examples(recipe, tokenizer, traces)]
+    ids = [one.example.program_id for one in rl_examples(recipe, tokenizer, traces)]
     assert len(set(ids[:4])) == 4
     assert ids[4:] == ids[:2]
 
