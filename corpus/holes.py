@@ -19,6 +19,7 @@ from execution.traces import Trace
 
 HoleKind = Literal["statement", "body", "either"]
 HOLE_KINDS: tuple[str, ...] = get_args(HoleKind)
+HOLES_VERSION = 1  # part of the identity of what is measured on these problems
 _SIMPLE = (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Return, ast.Expr)
 _MIN_TESTS = 2
 

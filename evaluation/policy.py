@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from evaluation.prompts import TASKS
+from evaluation.prompts import CODE, TASKS
 
 FOLDER = Path(__file__).parent / "policies"
 MEASURES = ("final", "step", "all", "official")
@@ -96,10 +96,10 @@ def split_metric(metric: str) -> tuple[str, str, str]:
     parts = metric.split("/")
     if len(parts) == 2:
         parts.append("final")
-    if len(parts) != 3 or parts[1] not in TASKS or parts[2] not in MEASURES or not parts[0]:
+    if len(parts) != 3 or parts[1] not in (*TASKS, CODE) or parts[2] not in MEASURES or not parts[0]:
         raise PolicyError(
-            f"no metric {metric!r}: it is benchmark/task or benchmark/task/measure, task one of {', '.join(TASKS)},"
-            f" measure one of {', '.join(MEASURES)}"
+            f"no metric {metric!r}: it is benchmark/task or benchmark/task/measure, task one of"
+            f" {', '.join((*TASKS, CODE))}, measure one of {', '.join(MEASURES)}"
         )
     return parts[0], parts[1], parts[2]
 

@@ -11,6 +11,7 @@ from tasks.outcome import RunOutcome
 from tasks.promote import decide_promotion
 from tasks.register import register_model
 from tasks.report import Trained, publish_report
+from tasks.start import starting_model
 from tasks.tell import tell_step
 from tasks.train import train_stage
 from tasks.workspace import current_workspace, single_run
@@ -31,11 +32,13 @@ def train_bilevel(
     loaded = load_recipe(recipe, changes)
     workspace = current_workspace()
     with single_run(workspace):
+        start = starting_model(workspace, loaded)
         refreshed = refresh_data(recipe=recipe, programs=programs, changes=changes)
         dataset = refreshed.published.outputs["dataset"]
-        sft = tell_step(train_stage(workspace, loaded, "sft", {"dataset": dataset}))
-        before = tell_step(evaluate_model(workspace, loaded, sft.outputs["model"], dataset, "sft"))
-        inputs = {"dataset": dataset, "model": sft.outputs["model"]}
+        first = {"dataset": dataset} if start is None else {"dataset": dataset, "model": start}
+        sft = tell_step(train_stage(workspace, loaded, "sft", first)) if "sft" in loaded.stages else None
+        inputs = first if sft is None else {"dataset": dataset, "model": sft.outputs["model"]}
+        before = tell_step(evaluate_model(workspace, loaded, inputs["model"], dataset, "sft" if sft else "start"))
         rl = tell_step(train_stage(workspace, loaded, "rl", inputs))
         after = tell_step(evaluate_model(workspace, loaded, rl.outputs["model"], dataset, "bilevel"))
         version = register_model(workspace, rl, after.summary)

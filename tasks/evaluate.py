@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from corpus.holes import HOLES_VERSION
 from corpus.teacher import TEACHER_VERSION
 from evaluation.benchmark_items import benchmark_items
+from evaluation.code_problems import problem_items
 from evaluation.endpoint import TransformersEndpoint
 from evaluation.harness import Decoding, Row, evaluate
 from evaluation.items import Item
 from evaluation.jails import Jails
-from evaluation.trace_items import items_from_traces
+from evaluation.prompts import CODE
+from evaluation.trace_items import HELD_OUT, items_from_traces
+from evaluation.unit_tests import PROGRAM_LIMITS
 from execution.traces import Trace
 from tasks.benchmarks import benchmarks_digest, present
 from tasks.evaluation_rows import read_rows_file, write_rows_file
 from tasks.progress import progress
 from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version
+from training.code_examples import held_out_problems
 from training.config import Recipe
 from training.examples import select_held_out
 
@@ -40,6 +45,7 @@ def evaluate_model(
         "sandbox": settings.sandbox,
         "code": code_version("evaluation", "execution"),
         "teacher": TEACHER_VERSION,
+        "holes": HOLES_VERSION,
     }
 
     def work(folder: Path) -> Made:
@@ -69,6 +75,9 @@ def collect_items(workspace: Workspace, recipe: Recipe, dataset: Path, model: Pa
         seed=recipe.seed,
         questions_per_task=asked.questions_per_task,
     )
+    if CODE in asked.tasks:
+        problems = held_out_problems(recipe, dataset, model, jails.get(PROGRAM_LIMITS))
+        items += problem_items(problems, recipe.slice.prompt_style, HELD_OUT)
     folder = workspace.settings.benchmarks
     if folder is not None and asked.benchmark_rows:
         there = [name for name in asked.benchmarks if name in present(folder)]

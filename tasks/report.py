@@ -37,9 +37,10 @@ CODE = ("execution", "evaluation", "corpus", "training", "datastore", "tasks", "
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """Both models of a run: how they were trained and what they answered."""
+    """Both models of a run: how they were trained and what they answered; no `sft` where RL started from a registered
+    model."""
 
-    sft: StepResult
+    sft: StepResult | None
     before: StepResult
     rl: StepResult
     after: StepResult
@@ -48,7 +49,7 @@ class Trained:
 
     @property
     def steps(self) -> tuple[StepResult, ...]:
-        return (self.sft, self.before, self.rl, self.after)
+        return tuple(one for one in (self.sft, self.before, self.rl, self.after) if one is not None)
 
 
 @step("report")
@@ -69,7 +70,7 @@ def publish_report(
         "data": _data(refreshed),
         "scores": [_score(one) for one in comparisons],
         "curves": {
-            "sft": read_metrics(workspace, trained.sft.outputs["metrics"]),
+            "sft": read_metrics(workspace, trained.sft.outputs["metrics"]) if trained.sft else [],
             "rl": read_metrics(workspace, trained.rl.outputs["metrics"]),
         },
         "examples": [_example(row, _held_out(dataset, row)) for row in choose_examples(after)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -20,15 +21,19 @@ STAGE_SECTIONS = {"sft": (*SHARED_SECTIONS, "sft"), "rl": (*SHARED_SECTIONS, "rl
 
 @step("train", task_run_name="train-{stage}")
 def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[str, Output]) -> StepResult:
-    """Run one stage ("sft" or "rl") on `dataset` (and `model` for rl): a model folder and its metrics (JSONL)."""
+    """Run one stage ("sft" or "rl") on `dataset` (and `model`, which rl needs and sft may start from): a model folder
+    and its metrics (JSONL)."""
     everything = recipe.model_dump(mode="json")
-    params = {
+    params: dict[str, Any] = {
         "stage": stage,
         "recipe": {section: everything[section] for section in STAGE_SECTIONS[stage]},
         "sandbox": workspace.settings.sandbox,
         "code": code_version(*CODE),
         "packages": {name: versions()[name] for name in ("python", "torch", "transformers", "trl")},
     }
+    if recipe.slice.problems:
+        problems = Path(recipe.slice.problems)
+        params["problems"] = hashlib.sha256(problems.read_bytes()).hexdigest() if problems.is_file() else None
 
     def work(folder: Path) -> Made:
         paths = {role: fetch(workspace, output, folder) for role, output in inputs.items()}

@@ -162,6 +162,11 @@ class ModelSection(Section):
     max_positions: int = Field(default=1024, ge=16)
     tie_embeddings: bool = True
     name_or_path: str = ""
+    start_from: str = Field(
+        default="",
+        coerce_numbers_to_str=True,
+        description="Registered version or alias that the first stage starts from; empty: `kind` says.",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="Of the forward pass; weights that are trained and optimiser are float32."
     )
@@ -306,6 +311,9 @@ class Recipe(Section):
     name: str = Field(min_length=1)
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0, description="Threads of a training process; 0: all cores.")
+    stages: tuple[Literal["sft", "rl"], ...] = Field(
+        default=("sft", "rl"), description='What a run trains: SFT and RL, or ("rl") on model.start_from as it is.'
+    )
     corpus: CorpusSection = CorpusSection()
     trace: TraceSection = TraceSection()
     dataset: DatasetSection = DatasetSection()
@@ -318,6 +326,14 @@ class Recipe(Section):
     gate: GateSection = GateSection()
     parallel: ParallelSection = ParallelSection()
     logging: LoggingSection = LoggingSection()
+
+    @model_validator(mode="after")
+    def _stages_have_a_start(self) -> Recipe:
+        if self.stages not in (("sft", "rl"), ("rl",)):
+            raise ValueError('stages is ["sft", "rl"] or ["rl"]')
+        if self.stages == ("rl",) and not self.model.start_from:
+            raise ValueError('stages = ["rl"] trains a registered model: name its version or alias in model.start_from')
+        return self
 
     @model_validator(mode="after")
     def _what_breaks_silently_is_refused(self) -> Recipe:
@@ -334,6 +350,12 @@ class Recipe(Section):
                 " with one per token: use 'dapo', or rl.mode = 'terminal'"
             )
         return self
+
+
+def started_from(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe with the model in `folder` as its start."""
+    model = recipe.model.model_copy(update={"kind": "pretrained", "name_or_path": str(folder)})
+    return recipe.model_copy(update={"model": model})
 
 
 def recipe_names() -> list[str]:

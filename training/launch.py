@@ -47,10 +47,10 @@ def launch(
 ) -> None:
     """Run `stage` to its end; the result is out_dir/model, out_dir/metrics.jsonl and out_dir/DONE.json.
 
-    `inputs` holds "dataset", and for "rl" also "model" (folders). `on_progress` gets every row of the metrics once,
-    those of an earlier, interrupted run included. `ray_address` is the cluster of a stage on several devices
-    (RAY_ADDRESS unless given, else a local one). Raises TrainingError where the stage fails or outlasts its deadline
-    (the recipe's unless given).
+    `inputs` holds "dataset", and for "rl" also "model" (folders); for "sft" it may hold a model to start
+    from. `on_progress` gets every row of the metrics once, those of an earlier, interrupted run included.
+    `ray_address` is the cluster of a stage on several devices (RAY_ADDRESS unless given, else a local one). Raises
+    TrainingError where the stage fails or outlasts its deadline (the recipe's unless given).
     """
     if stage not in STAGE_INPUTS:
         raise ValueError(f"unknown stage {stage!r}; the stages are {', '.join(STAGE_INPUTS)}")
@@ -79,9 +79,12 @@ def _run(
     ray_address: str,
 ) -> None:
     threads = recipe.threads or max(1, (os.cpu_count() or 1) // recipe.parallel.devices)
+    told = recipe.model_dump(mode="json")
+    if recipe.slice.problems:  # the stage runs in another folder than its parent
+        told["slice"]["problems"] = str(Path(recipe.slice.problems).resolve())
     spec = {
         "stage": stage,
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": told,
         "inputs": {role: str(Path(path).resolve()) for role, path in inputs.items()},
         "out_dir": str(out_dir),
         "sandbox_backend": sandbox_backend,

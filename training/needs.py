@@ -37,6 +37,10 @@ def file_needs(recipe: Recipe, programs: Path | None, benchmarks: Path | None) -
     """The model's folder, the user's programs and the benchmarks that the recipe names."""
     needs = [_model(recipe)] if recipe.model.kind == "pretrained" else []
     needs.append(_policy(recipe))
+    if recipe.slice.problems:
+        there = Path(recipe.slice.problems).is_file()
+        problem = "" if there else f"no file at {recipe.slice.problems}: correct slice.problems"
+        needs.append(Need("code problems", recipe.slice.problems, problem))
     if programs is not None:
         there = programs.expanduser().exists()
         problem = "" if there else f"no programs at {programs}: give a folder of Python files, or JSONL or Parquet"

@@ -33,7 +33,7 @@ def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
     """Run the stage of a spec, or this worker's part of it; returns the summary that DONE.json gets."""
     import torch
 
-    from training.config import parse_recipe
+    from training.config import parse_recipe, started_from
     from training.processes import only_writer
 
     recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
@@ -45,6 +45,8 @@ def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
         if spec["stage"] == "sft":
             from training.sft import run_sft
 
+            if "model" in inputs:
+                recipe = started_from(recipe, inputs["model"])
             return run_sft(recipe, inputs["dataset"], out_dir)
         from training.rl import run_rl
 
