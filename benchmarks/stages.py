@@ -5,8 +5,8 @@
 
 Every arm begins with one SFT on both tasks. "code" is RL of programs paid by unit tests; "execution" is Bi-Level GRPO
 on output prediction; "execution, code" is the second after the first, with as many updates on programs as "code" has.
-It differs from "code" by stage one alone, and has had more updates in all: whether a better figure comes from execution or
-from more RL, this does not tell. Answers are greedy; intervals are over programs and seeds at once
+It differs from "code" by stage one alone, and has had more updates in all: whether a better figure comes from
+execution or from more RL, this does not tell. Answers are greedy; intervals are over programs and seeds at once
 (`evaluation.crossed`). Every training and every evaluation is a step that is found again, so a run that was stopped
 goes on. The figures are also written to stages.json in the reports folder of the home.
 """

@@ -78,7 +78,7 @@ def _tests(traces: Sequence[Trace], entry_point: str, seed: int) -> tuple[UnitTe
 
 def _spans(source: str, entry_point: str) -> list[tuple[int, int]]:
     """First and last lines (from 1) of the function's body, then of each simple statement in it that has its lines to
-    itself; empty where there is no such function or statement."""
+    itself; empty where there is no such function or statement. `return NAME` is too easy to find to be one."""
     function = _function(source, entry_point)
     if function is None:
         return []
@@ -88,7 +88,7 @@ def _spans(source: str, entry_point: str) -> list[tuple[int, int]]:
         (node.lineno, node.end_lineno or node.lineno)
         for statement in body
         for node in ast.walk(statement)
-        if isinstance(node, _SIMPLE) and not _is_docstring(node) and _alone(node, lines)
+        if isinstance(node, _SIMPLE) and not _is_docstring(node) and not _is_plain(node) and _alone(node, lines)
     ]
     if not simple or body[0].lineno == function.lineno:
         return []
@@ -107,6 +107,10 @@ def _function(source: str, name: str) -> ast.FunctionDef | None:
 
 def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+def _is_plain(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Return) and (node.value is None or isinstance(node.value, ast.Name))
 
 
 def _alone(node: ast.stmt, lines: Sequence[str]) -> bool:

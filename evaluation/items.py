@@ -27,7 +27,8 @@ class Judged:
     `strict` is what we stand by, `official` the published scorer's verdict (None: there is none for this item).
     `frame_aware` judges REval's state and path by the frame's own events where the published truth mixes frames.
     `answer` is what was cut out of the response, None where nothing usable was. `step_correct` has one value per true
-    state, in the order of execution, None where it could not be judged; empty where no steps were asked for.
+    state, in the order of execution, None where it could not be judged; empty where no steps were asked for. For the
+    task "code" it has one per unit test.
     """
 
     strict: Judgement
