@@ -166,7 +166,7 @@ def test_a_constant_over_tokens_is_trls_own_advantage(tmp_path: Path, sft_folder
     trainer.current_gradient_accumulation_steps = 1
     one_B = torch.tensor([1.5, -0.5, -1.0])
     losses = [
-        float(trainer._compute_loss(trainer.model, inputs | {"advantages": given}))
+        trainer._compute_loss(trainer.model, inputs | {"advantages": given}).item()
         for given in (one_B, one_B[:, None].expand_as(inputs["completion_mask"]))
     ]
     assert losses[0] == pytest.approx(losses[1], abs=1e-7), "training/bilevel.py: (B, T) advantages mean something else"
@@ -181,7 +181,7 @@ def test_loss_and_gradient_are_those_of_the_equations(tmp_path: Path, sft_folder
     mask_BT, advantage_BT = inputs["completion_mask"], inputs["advantages"]
     assert advantage_BT.shape == mask_BT.shape
     loss = trainer._compute_loss(trainer.model, inputs)
-    assert float(loss) == pytest.approx(float(-(advantage_BT * mask_BT).sum() / mask_BT.sum()), abs=1e-6)
+    assert loss.item() == pytest.approx(float(-(advantage_BT * mask_BT).sum() / mask_BT.sum()), abs=1e-6)
     loss.backward()
     got = {name: p.grad.clone() for name, p in trainer.model.named_parameters()}
     trainer.model.zero_grad()
