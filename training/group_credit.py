@@ -64,7 +64,7 @@ def group_credit(
 
     def gathered(values_B: Tensor) -> Tensor:
         every: Tensor = accelerator.gather(values_B)
-        return every.view(-1, group_size, *values_B.shape[1:])
+        return every.view(len(every) // group_size, group_size, *values_B.shape[1:])
 
     def local(values_PG: Tensor) -> Tensor:
         low = accelerator.process_index * num_local
