@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.tiny_data import tiny_recipe, write_dataset
+from tests.training.tiny_data import taught_recipe, tiny_recipe, write_dataset
 
 
 @pytest.fixture(scope="session")
@@ -25,3 +25,22 @@ def sft_folder(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Path:
     out = tmp_path_factory.mktemp("sft") / "out"
     run_sft(tiny_recipe(), dataset, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def taught_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs so few that a tiny model learns some of their answers in seconds."""
+    return write_dataset(tmp_path_factory.mktemp("data") / "taught", 6, 4)
+
+
+@pytest.fixture(scope="session")
+def taught_model(tmp_path_factory: pytest.TempPathFactory, taught_dataset: Path) -> Path:
+    """A model whose rollouts earn some rewards and miss others, so that an RL update has a gradient."""
+    import torch
+
+    from training.sft import run_sft
+
+    torch.set_num_threads(1)
+    out = tmp_path_factory.mktemp("taught") / "out"
+    run_sft(taught_recipe(sft__updates=300, sft__checkpoint_every=1000, sft__evaluate_every=1000), taught_dataset, out)
+    return out / "model"

@@ -47,6 +47,24 @@ def tiny_recipe(**changes: object) -> Recipe:
     return load_recipe("tiny", TINY | {key.replace("__", "."): value for key, value in changes.items()})
 
 
+def taught_recipe(**changes: object) -> Recipe:
+    """A tiny recipe whose model learns a few programs by heart, and whose batches two processes can share."""
+    given = {
+        "model__hidden_size": 48,
+        "slice__output": 1.0,
+        "slice__input": 0.0,
+        "slice__rl_share": 0.0,
+        "sft__batch_size": 16,
+        "sft__micro_batches": 2,
+        "rl__prompts_per_update": 3,
+        "rl__group_size": 4,
+        "rl__micro_batches": 2,
+        "rl__max_completion_tokens": 70,
+        "evaluation__max_new_tokens": 70,
+    }
+    return tiny_recipe(**(given | changes))
+
+
 def make_trace(lines: list[tuple[str, str]], argument: int, level: int | None = 1) -> Trace:
     """The trace of `f(x)` that assigns each (name, expression) in turn and returns the last name."""
     body = "".join(f"    {name} = {expression}\n" for name, expression in lines)

@@ -1,0 +1,77 @@
+"""A stage on two Ray Train workers: the updates of one process, and one of them may be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.training.runs import assert_same_weights, descendants, figures, random_update, run, title, updates
+from tests.training.tiny_data import taught_recipe
+from training.checkpoints import complete, update_of
+from training.errors import TrainingError
+from training.launch import launch
+
+NUM_UPDATES = {"sft": 120, "rl": 12}
+COMPARED = 3  # afterwards rounding may choose another token, and the runs part
+SHORT = {
+    "sft__updates": NUM_UPDATES["sft"],
+    "sft__checkpoint_every": 10,
+    "sft__evaluate_every": 40,
+    "rl__updates": NUM_UPDATES["rl"],
+    "rl__checkpoint_every": 3,
+    "rl__evaluate_every": 6,
+}
+
+
+def train_workers() -> list[int]:
+    return [pid for pid in descendants(os.getpid()) if "RayTrainWorker" in title(pid)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["sft", "rl"])
+def test_two_workers_train_as_one_process_and_survive_a_kill(
+    tmp_path: Path, taught_dataset: Path, taught_model: Path, stage: str
+) -> None:
+    one, two = taught_recipe(**SHORT), taught_recipe(**SHORT, parallel__devices=2)
+    alone = run(stage, one, taught_dataset, taught_model, tmp_path / "one")
+    shared = run(stage, two, taught_dataset, taught_model, tmp_path / "two")
+    assert [row["update"] for row in updates(shared)] == list(range(1, NUM_UPDATES[stage] + 1))
+    for mine, theirs in zip(updates(alone)[:COMPARED], updates(shared)[:COMPARED], strict=True):
+        assert mine["grad_norm"] > 0.01
+        assert theirs.pop("stage") == mine.pop("stage") == stage
+        for row in (mine, theirs):
+            row.pop("engine_difference", None)  # rounding itself
+            row.pop("entropy", None)  # TRL's is a mean over micro-batches, which hold other rows
+        assert theirs == pytest.approx(mine, rel=1e-5, abs=1e-6)
+    summary = json.loads((shared / "DONE.json").read_text())
+    assert summary["workers"] == 2
+    assert summary["best_update"] in [update_of(path) for path in complete(shared / "checkpoints")]
+    assert train_workers() == [], "Ray and its workers end with the stage"
+
+    fatal = random_update(7, NUM_UPDATES[stage])
+    killed: list[int] = []
+
+    def kill_one(row: dict[str, Any]) -> None:
+        if not killed and "loss" in row and row["update"] >= fatal:
+            killed.append(train_workers()[fatal % 2])
+            os.kill(killed[0], signal.SIGKILL)
+
+    disturbed = run(stage, two, taught_dataset, taught_model, tmp_path / "killed", kill_one)
+    assert len(killed) == 1
+    assert len(re.findall("Started training worker group", (disturbed / "log.txt").read_text())) == 2
+    assert figures(disturbed) == figures(shared)
+    assert_same_weights(disturbed, shared)
+
+
+@pytest.mark.slow
+def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, taught_dataset: Path) -> None:
+    recipe = taught_recipe(parallel__devices=2, slice__levels=[6])
+    with pytest.raises(TrainingError, match=r"(?s)TrainingError: worker \d: ExamplesError: no program of"):
+        launch("sft", recipe, {"dataset": taught_dataset}, tmp_path)
+    assert len(re.findall("Started training worker group", (tmp_path / "log.txt").read_text())) <= 2
