@@ -1,7 +1,7 @@
 """The section [parallel] as arguments of transformers' Trainer and of TRL: pure functions of a recipe.
 
 Chosen by configuration, run by accelerate, torch (FSDP2) and DeepSpeed. This project has not run fsdp2, deepspeed or
-NCCL; it runs ddp on two processes with gloo (tests/training/test_two_workers.py).
+NCCL; it runs ddp on two processes with gloo (tests/training/test_workers.py).
 """
 
 from __future__ import annotations

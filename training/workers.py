@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from training.checkpoints import write_atomically
 from training.config import Recipe, parse_recipe
-from training.errors import TrainingError
+from training.errors import EngineError, EngineMismatch, TrainingError
 
 SUMMARY, FAILURE = "summary.json", "failure.json"
 OBJECT_STORE_BYTES = 100 << 20
@@ -44,7 +44,7 @@ def run_workers(spec: dict[str, Any]) -> dict[str, Any]:
     _connect(recipe)
     try:
         use_gpu = ray.cluster_resources().get("GPU", 0) > 0
-        _refuse_small(recipe, ray.cluster_resources(), use_gpu)
+        refuse_small(recipe, ray.cluster_resources(), use_gpu)
         trainer = TorchTrainer(
             run_on_worker,
             train_loop_config=spec,
@@ -89,13 +89,15 @@ def run_on_worker(spec: dict[str, Any]) -> None:
 
 
 def would_come_again(error: Exception) -> bool:
-    """Whether an error is of the recipe, the data, the engine or the code; not one of the connection to a worker."""
-    import torch.distributed as dist
+    """Whether an error is of the recipe, the data or the code; not one of a device, a connection, a disk, an engine
+    that died with its node."""
+    import torch
 
-    if isinstance(error, dist.DistError):
+    if isinstance(error, torch.distributed.DistError | torch.AcceleratorError | OSError):
         return False
-    # gloo's errors of a lost connection are plain RuntimeErrors; EngineError and TrainingError are derived from it
-    return type(error) is not RuntimeError and not isinstance(error, OSError)
+    if isinstance(error, EngineError):
+        return isinstance(error, EngineMismatch)
+    return type(error) is not RuntimeError  # gloo's, of a lost connection
 
 
 def _connect(recipe: Recipe) -> None:
@@ -121,7 +123,7 @@ def _without_complaints() -> None:
     logging.getLogger("ray.train.v2._internal.execution.controller.placement_group_cleaner").setLevel(logging.ERROR)
 
 
-def _refuse_small(recipe: Recipe, resources: dict[str, float], use_gpu: bool) -> None:
+def refuse_small(recipe: Recipe, resources: dict[str, float], use_gpu: bool) -> None:
     """Ray would wait without end for what a cluster does not have."""
     kind = "GPU" if use_gpu else "CPU"
     if (have := resources.get(kind, 0)) < recipe.parallel.devices:

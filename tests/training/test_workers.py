@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.training.runs import assert_same_weights, descendants, figures, random_update, run, title, updates
 from tests.training.tiny_data import taught_recipe
 from training.checkpoints import complete, update_of
-from training.errors import TrainingError
+from training.errors import EngineError, EngineMismatch, ExamplesError, TrainingError
 from training.launch import launch
+from training.workers import refuse_small, would_come_again
 
 NUM_UPDATES = {"sft": 120, "rl": 12}
 COMPARED = 3  # afterwards rounding may choose another token, and the runs part
@@ -75,3 +77,48 @@ def test_what_would_fail_again_is_not_tried_again(tmp_path: Path, taught_dataset
     with pytest.raises(TrainingError, match=r"(?s)TrainingError: worker \d: ExamplesError: no program of"):
         launch("sft", recipe, {"dataset": taught_dataset}, tmp_path)
     assert len(re.findall("Started training worker group", (tmp_path / "log.txt").read_text())) <= 2
+
+
+@pytest.mark.slow
+def test_workers_end_with_their_driver_and_the_stage_goes_on(
+    tmp_path: Path, taught_dataset: Path, taught_model: Path
+) -> None:
+    recipe = taught_recipe(**SHORT, parallel__devices=2)
+    workers: list[int] = []
+
+    def kill_driver(row: dict[str, Any]) -> None:
+        if not workers and row["update"] >= 20:
+            workers.extend(train_workers())
+            drivers = [pid for pid in descendants(os.getpid()) if "-m training.run" in title(pid)]
+            os.kill(drivers[0], signal.SIGKILL)
+
+    with pytest.raises(TrainingError, match="ended with signal SIGKILL"):
+        run("sft", recipe, taught_dataset, taught_model, tmp_path, kill_driver)
+    assert len(workers) == 2
+    run("sft", recipe, taught_dataset, taught_model, tmp_path)
+    assert [pid for pid in workers if title(pid)] == []
+    assert [row["update"] for row in updates(tmp_path)] == list(range(1, NUM_UPDATES["sft"] + 1))
+
+
+@pytest.mark.parametrize(
+    ("error", "again"),
+    [
+        (ExamplesError("no program"), True),
+        (EngineMismatch("stale"), True),
+        (torch.OutOfMemoryError("of a device"), True),
+        (KeyError("of the code"), True),
+        (EngineError("the actor's node is gone"), False),
+        (RuntimeError("[gloo/transport/tcp/pair.cc] Connection closed by peer"), False),
+        (torch.distributed.DistBackendError("NCCL error"), False),
+        (OSError(28, "No space left on device"), False),
+    ],
+)
+def test_only_what_may_pass_is_tried_again(error: Exception, again: bool) -> None:
+    assert would_come_again(error) is again
+
+
+def test_a_cluster_that_is_too_small_is_named() -> None:
+    recipe = taught_recipe(parallel__devices=4)
+    with pytest.raises(TrainingError, match=r"parallel\.devices = 4, and the Ray cluster has 2 GPUs"):
+        refuse_small(recipe, {"CPU": 16.0, "GPU": 2.0}, use_gpu=True)
+    refuse_small(recipe, {"CPU": 4.0}, use_gpu=False)
