@@ -17,7 +17,7 @@ from tests.training.tiny_data import taught_recipe
 from training.checkpoints import complete, update_of
 from training.errors import TrainingError
 
-NUM_UPDATES = {"sft": 150, "rl": 16}
+NUM_UPDATES = {"sft": 240, "rl": 30}
 SHORT = {
     "sft__updates": NUM_UPDATES["sft"],
     "sft__checkpoint_every": 7,
@@ -83,7 +83,7 @@ def test_a_full_disk_costs_checkpoints_and_no_run(
     """Full for a while: training goes on. Full to the end: it fails, says so, and goes on from the last checkpoint."""
     recipe = taught_recipe(**SHORT)
     straight = run(stage, recipe, taught_dataset, taught_model, tmp_path / "straight")
-    first, last = NUM_UPDATES[stage] // 4, NUM_UPDATES[stage] * 3 // 4
+    first, last = NUM_UPDATES[stage] // 5, NUM_UPDATES[stage] // 2
     with small_disk(tmp_path / "disk") as disk:
         out = disk.folder / "out"
         log, states = out / "log.txt", ["empty"]
