@@ -160,6 +160,13 @@ def test_missing_files_are_named(tmp_path: Path) -> None:
     assert any("no memory estimate" in note for note in found.notes)
 
 
+def test_a_stage_on_several_workers_is_told_about_shared_storage() -> None:
+    found = plan(load_recipe("qwen7b"), gpu_memory_gib=40)
+    assert found.works
+    assert any("8: each stage runs on so many Ray Train workers" in note for note in found.notes)
+    assert not any("Ray Train" in note for note in plan(load_recipe("tiny"), gpu_memory_gib=40).notes)
+
+
 @pytest.mark.parametrize("processes", [1, 2, 4])
 def test_batches_are_those_that_trl_gets(tmp_path: Path, processes: int) -> None:
     changes = {"parallel.devices": processes, "rl.prompts_per_update": 8, "rl.group_size": 4, "rl.micro_batches": 4}

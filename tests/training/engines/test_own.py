@@ -57,6 +57,15 @@ def test_samples_follow_the_seed_and_leave_the_random_state_alone(engine: Rollou
     assert len({sample.token_ids for sample in first[0]}) > 1
 
 
+def test_a_prompt_drawn_by_another_process_is_drawn_the_same() -> None:
+    engine = SamplerEngine()
+    engine.sync(tiny("llama", True))
+    together = engine.generate(PROMPTS, 4, 20, 1.0, 5, [STOP])
+    for place, prompt in enumerate(PROMPTS):
+        apart = engine.generate([prompt], 4, 20, 1.0, 5, [STOP], streams=[place])
+        assert [one.token_ids for one in apart[0]] == [one.token_ids for one in together[place]]
+
+
 def test_small_batches_of_generate_give_the_same_greedy_text() -> None:
     model = tiny("llama", True)
     texts = []
