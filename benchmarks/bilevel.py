@@ -75,7 +75,7 @@ SIZES = {
             "evaluation.curve_programs": 8,
         },
     ),
-    "full": Size(5, (5e-5, 1e-4, 2e-4), 650, 150, {}),
+    "full": Size(5, (1e-5, 3e-5, 1e-4), 650, 150, {}),
 }
 
 
