@@ -179,7 +179,7 @@ def _answers(
     from tasks.evaluation_rows import read_rows_file, write_rows_file
     from tasks.steps import Made, fetch, run_step
     from tasks.workspace import code_version
-    from training.examples import select_held_out
+    from training.held_out_rows import select_held_out
 
     first, last = 0, size.test_programs
     if tuning:

@@ -24,7 +24,7 @@ from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version
 from training.code_examples import held_out_problems
 from training.config import Recipe
-from training.examples import select_held_out
+from training.held_out_rows import select_held_out
 
 
 @step("evaluate", task_run_name="evaluate-{label}")

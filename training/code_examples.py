@@ -24,7 +24,8 @@ from execution.program import content_id
 from execution.sandbox import Sandbox
 from training.config import Recipe
 from training.errors import ExamplesError
-from training.examples import Encoded, Example, encoded_within_limits, held_out_traces
+from training.examples import Encoded, Example, encoded_within_limits
+from training.held_out_rows import held_out_traces
 from training.trace_pool import Traces, placed_by_hash
 
 

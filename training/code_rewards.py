@@ -14,7 +14,7 @@ from execution.sandbox import Sandbox
 from training.config import RlSection
 from training.credit import MODES
 from training.examples import Example
-from training.grading import Graded, grade, sampled_text
+from training.grading import Graded, grade, grade_question, sampled_text
 
 
 def code_reward(problem: CodeProblem, scored: CodeScored, format_bonus: float) -> float:
@@ -66,6 +66,8 @@ def grade_example(
     if example.problem is not None:
         assert code_sandbox is not None, "programs are run in a sandbox"
         return grade_code(example.problem, token_ids, tokenizer, code_sandbox, section.format_bonus)
+    if example.question is not None:
+        return grade_question(example.question, token_ids, tokenizer)
     assert example.trace is not None, "an example has a trace or a problem"
     mode = MODES[section.mode]
     return grade(

@@ -45,7 +45,8 @@ ModeName = Literal[
 # Modes that give all tokens of a response one advantage.
 WHOLE_RESPONSE_MODES = frozenset({"terminal", "outcome", "whitebox", "whitebox_gated"})
 TRAINED_TASKS: tuple[Task, ...] = ("output", "input", "coverage", "state", "path")
-QUESTION_TASKS: tuple[Task, ...] = ("coverage", "state", "path")
+QuestionTask = Literal["coverage", "state", "path", "next_statement", "variable"]
+QUESTION_TASKS: tuple[QuestionTask, ...] = ("coverage", "state", "path")
 
 
 class RecipeError(ValueError):
@@ -104,8 +105,9 @@ class DatasetSection(Section):
 class SliceSection(Section):
     """[slice]: which part of the dataset the model is trained on, and in which tasks.
 
-    `output`, `input`, `questions` and `code` are shares of the SFT rows; `rl_input` and `rl_code` are those of input
-    prediction and of programs to write among the RL prompts (the rest is output prediction).
+    `output`, `input`, `questions` and `code` are shares of the SFT rows; `rl_input`, `rl_questions` and `rl_code` those
+    of input prediction, questions about the trace and programs to write among the RL prompts (the rest is output
+    prediction).
     """
 
     levels: tuple[int, ...] | None = Field(default=None, description="Synthesised levels used; none: all.")
@@ -120,6 +122,12 @@ class SliceSection(Section):
     code: float = Field(default=0.0, ge=0, le=1)
     rl_input: float = Field(default=0.5, ge=0, le=1)
     rl_code: float = Field(default=0.0, ge=0, le=1)
+    rl_questions: float = Field(default=0.0, ge=0, le=1)
+    question_tasks: tuple[QuestionTask, ...] = Field(
+        default=QUESTION_TASKS,
+        min_length=1,
+        description="Kinds of question: REval's coverage, state, path; ExecVerify's next_statement, variable.",
+    )
     code_hole: Literal["statement", "body", "either"] = Field(
         default="statement", description="What is left out of a program that is to be written: one statement, or all."
     )
@@ -137,8 +145,9 @@ class SliceSection(Section):
         total = self.output + self.input + self.questions + self.code
         if abs(total - 1) > 1e-6:
             raise ValueError(f"output, input, questions and code are shares and must sum to 1, not {total:g}")
-        if self.rl_input + self.rl_code > 1 + 1e-6:
-            raise ValueError(f"rl_input and rl_code are shares and sum to {self.rl_input + self.rl_code:g}, above 1")
+        asked = self.rl_input + self.rl_questions + self.rl_code
+        if asked > 1 + 1e-6:
+            raise ValueError(f"rl_input, rl_questions and rl_code are shares and sum to {asked:g}, above 1")
         return self
 
 

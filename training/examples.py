@@ -19,7 +19,8 @@ from transformers import PreTrainedTokenizerFast
 from corpus.teacher import TeacherError, reasoning_response
 from evaluation.code_problems import CodeProblem
 from evaluation.prompts import CODE, input_prompt, output_prompt, question_prompt
-from evaluation.questions import questions
+from evaluation.questions import VISIT_TASKS, Question, questions, visit_questions
+from evaluation.visit_prompts import visit_prompt
 from execution.traces import Trace
 from training.config import QUESTION_TASKS, Recipe
 from training.errors import ExamplesError
@@ -39,6 +40,7 @@ class Example:
     response: str
     trace: Trace | None
     problem: CodeProblem | None = None
+    question: Question | None = None
 
     @property
     def program_id(self) -> str:
@@ -59,7 +61,7 @@ def in_slice(recipe: Recipe, level: int | None, num_states: int) -> bool:
     return part.levels is None or level in part.levels
 
 
-def _rows(recipe: Recipe, dataset: Path, split: str) -> list[dict[str, Any]]:
+def rows_in_slice(recipe: Recipe, dataset: Path, split: str) -> list[dict[str, Any]]:
     """Light columns and the row number of the split's rows that are in the slice."""
     path = dataset / f"{split}.parquet"
     if not path.is_file():
@@ -72,7 +74,7 @@ def _rows(recipe: Recipe, dataset: Path, split: str) -> list[dict[str, Any]]:
     ]
 
 
-def _full_rows(
+def full_rows(
     dataset: Path, split: str, positions: Sequence[int], columns: list[str] | None = None
 ) -> list[dict[str, Any]]:
     table = pq.read_table(dataset / f"{split}.parquet", columns=columns)
@@ -90,7 +92,7 @@ def in_rl_pool(recipe: Recipe, source_id: str) -> bool:
 
 def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) -> Traces:
     """Traces of the training side that are in the slice and in the stage's pool; ExamplesError where there is none."""
-    rows = _rows(recipe, dataset, "train")
+    rows = rows_in_slice(recipe, dataset, "train")
     if not rows:
         raise ExamplesError(
             f"no program of {dataset} is in the recipe's slice (levels {recipe.slice.levels}, real programs"
@@ -100,17 +102,12 @@ def training_traces(recipe: Recipe, dataset: Path, stage: Literal["sft", "rl"]) 
         rows = [row for row in rows if in_rl_pool(recipe, row["source_id"]) == (stage == "rl")]
     if not rows:
         raise ExamplesError(f"slice.rl_share = {recipe.slice.rl_share:g} leaves no program of {dataset} for {stage}")
-    return _traces(dataset, "train", rows)
+    return traces_of(dataset, "train", rows)
 
 
-def held_out_traces(recipe: Recipe, dataset: Path) -> Traces:
-    """Traces of the held-out side that are in the slice."""
-    return _traces(dataset, "held_out", _rows(recipe, dataset, "held_out"))
-
-
-def _traces(dataset: Path, split: str, rows: Sequence[dict[str, Any]]) -> Traces:
+def traces_of(dataset: Path, split: str, rows: Sequence[dict[str, Any]]) -> Traces:
     columns = ["program_id", "trace", "source_id", "num_states", "level"]
-    full = _full_rows(dataset, split, [row["position"] for row in rows], columns)
+    full = full_rows(dataset, split, [row["position"] for row in rows], columns)
     return Traces(*([row[column] for row in full] for column in columns))
 
 
@@ -135,18 +132,24 @@ def io_example(recipe: Recipe, trace: Trace, task: str) -> Example | None:
 
 
 def question_examples(recipe: Recipe, trace: Trace, per_task: int) -> list[Example]:
-    """REval's questions on one trace, answered in short."""
-    style = recipe.slice.prompt_style
+    """Questions on one trace of the recipe's `slice.question_tasks`, REval's or ExecVerify's, answered in short."""
+    style, wanted = recipe.slice.prompt_style, recipe.slice.question_tasks
     program = trace.program
+    found = questions(trace, recipe.seed, per_task) if set(wanted) & set(QUESTION_TASKS) else []
+    if set(wanted) & set(VISIT_TASKS):
+        found += visit_questions(trace, recipe.seed, per_task)
     return [
         Example(
             question.task,
-            question_prompt(program.source, program.call, question, style).text,
+            (visit_prompt if question.task in VISIT_TASKS else question_prompt)(
+                program.source, program.call, question, style
+            ).text,
             f"<answer>{question.accepted[0]}</answer>",
             trace,
+            question=question,
         )
-        for question in questions(trace, recipe.seed, per_task)
-        if question.task in QUESTION_TASKS
+        for question in found
+        if question.task in wanted
     ]
 
 
@@ -159,7 +162,7 @@ def sft_examples(recipe: Recipe, traces: Traces) -> dict[str, list[Example]]:
         for trace in islice(traces.drawn(recipe.seed, task), ceil(rows * share)):
             if example := io_example(recipe, trace, task):
                 found.setdefault(task, []).append(example)
-    num_asked = ceil(rows * part.questions / len(QUESTION_TASKS))
+    num_asked = ceil(rows * part.questions / len(part.question_tasks))
     for trace in islice(traces.drawn(recipe.seed, "questions"), num_asked):
         for example in question_examples(recipe, trace, per_task=1):
             found.setdefault(example.task, []).append(example)
@@ -198,15 +201,19 @@ def encoded_within_limits(
 def rl_examples(
     recipe: Recipe, tokenizer: PreTrainedTokenizerFast, traces: Traces, code: Sequence[Encoded] = ()
 ) -> list[Encoded]:
-    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input` and `slice.rl_code`,
-    repeated in their order when all have been used; `code` are the prompts of that task. With a curriculum, the run's
-    thirds draw from the easiest third of the traces, from the easier two, and from all."""
+    """One prompt per place in the run's updates, in the order of use: tasks by `slice.rl_input`, `rl_questions` and
+    `rl_code`, repeated in their order when all have been used; `code` are the prompts of that task. With a curriculum,
+    the run's thirds draw from the easiest third of the traces, from the easier two, and from all."""
     num_prompts = recipe.rl.updates * recipe.rl.prompts_per_update
-    num_code = round(num_prompts * recipe.slice.rl_code)
-    num_input = min(round(num_prompts * recipe.slice.rl_input), num_prompts - num_code)
-    taken: dict[str, list[Encoded]] = {CODE: [code[i % len(code)] for i in range(num_code)]} if num_code else {}
-    for task, count in (("output", num_prompts - num_code - num_input), ("input", num_input)):
-        if not count:
+    part = recipe.slice
+    left = num_prompts
+    counts: dict[str, int] = {}
+    for task, share in ((CODE, part.rl_code), ("questions", part.rl_questions), ("input", part.rl_input)):
+        counts[task] = min(left, round(num_prompts * share))
+        left -= counts[task]
+    taken = {CODE: [code[i % len(code)] for i in range(counts.pop(CODE))]} if counts[CODE] else {}
+    for task, count in {"output": left, **counts}.items():
+        if task == CODE or not count:
             continue
         if recipe.rl.curriculum == "none":
             taken[task] = _prompts(recipe, tokenizer, task, traces.drawn(recipe.seed, f"rl {task}"), count)
@@ -214,8 +221,8 @@ def rl_examples(
         taken[task] = []
         for third, places in enumerate(traces.thirds(recipe.rl.curriculum)):
             drawn = traces.drawn(recipe.seed, f"rl {task} {third}", places)
-            part = count * (third + 1) // 3 - count * third // 3
-            taken[task] += _prompts(recipe, tokenizer, task, drawn, part) if part else []
+            wanted = count * (third + 1) // 3 - count * third // 3
+            taken[task] += _prompts(recipe, tokenizer, task, drawn, wanted) if wanted else []
     return _interleaved(taken)
 
 
@@ -225,10 +232,13 @@ def _prompts(
     """`count` prompts of a task that fit the recipe's limits, repeated in order where there are fewer."""
     fitting: list[Encoded] = []
     for trace in traces:
-        if len(fitting) == count:
+        if len(fitting) >= count:
             break
-        if example := io_example(recipe, trace, task):
-            fitting += encoded_within_limits(recipe, tokenizer, [example])
+        if task == "questions":
+            examples = question_examples(recipe, trace, per_task=1)
+        else:
+            examples = [example] if (example := io_example(recipe, trace, task)) else []
+        fitting += encoded_within_limits(recipe, tokenizer, examples)
     if not fitting:
         raise ExamplesError(
             f"no {task} prompt fits the recipe's limits of {recipe.slice.max_prompt_tokens}"
@@ -243,34 +253,3 @@ def _interleaved(pools: dict[str, list[Encoded]]) -> list[Encoded]:
         ((place + 0.5) / len(pool), name, item) for name, pool in pools.items() for place, item in enumerate(pool)
     ]
     return [item for _, _, item in sorted(placed, key=lambda entry: entry[:2])]
-
-
-def held_out_order(recipe: Recipe, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows at random, but the first calls of all sources before the second ones: more sources, tighter intervals."""
-    rows = sorted(rows, key=lambda row: draw_hash(recipe.seed, "held-out", row["program_id"]))
-    seen: dict[str, int] = {}
-    turns = []
-    for row in rows:
-        seen[row["source_id"]] = seen.get(row["source_id"], 0) + 1
-        turns.append(seen[row["source_id"]])
-    return [row for _, row in sorted(zip(turns, rows, strict=True), key=lambda pair: pair[0])]
-
-
-def select_held_out(recipe: Recipe, dataset: Path, model: Path, count: int | None = None) -> list[dict[str, Any]]:
-    """Held-out rows (all columns) that the model is measured on: in the slice, and output prompt and response
-    within the recipe's limits by the tokenizer in the folder `model`; at most `count`
-    (default: evaluation.held_out_programs), the first of a fixed random order."""
-    from training.model import load_tokenizer
-
-    tokenizer = load_tokenizer(str(model))
-    count = recipe.evaluation.held_out_programs if count is None else count
-    ordered = held_out_order(recipe, _rows(recipe, dataset, "held_out"))
-    chosen: list[dict[str, Any]] = []
-    for start in range(0, len(ordered), 256):
-        if len(chosen) >= count:
-            break
-        for row in _full_rows(dataset, "held_out", [row["position"] for row in ordered[start : start + 256]]):
-            example = io_example(recipe, Trace.from_json(row["trace"]), "output")
-            if example and encoded_within_limits(recipe, tokenizer, [example]):
-                chosen.append(row)
-    return chosen[:count]

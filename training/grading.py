@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerFast
 from evaluation.inputs import literal_call
 from evaluation.own_states import OwnStatesFailed
 from evaluation.own_states import own_states as own_states_of
+from evaluation.questions import Question
 from evaluation.responses import Response, parse_response
-from evaluation.scoring import Scored, score_input, score_output, steps_correct
+from evaluation.scoring import Scored, score_answer, score_input, score_output, steps_correct
 from execution.sandbox import Sandbox
 from execution.traces import Trace
 from training.spans import TokenMap
@@ -92,6 +93,13 @@ def grade(
         reason=scored.reason,
         own_rewards=own_rewards(task, trace, response, scored, sandbox) if own_states else (),
     )
+
+
+def grade_question(question: Question, token_ids: Sequence[int], tokenizer: PreTrainedTokenizerFast) -> Graded:
+    """Judge the sampled ids of an answer to a question about the trace; it has no steps: all credit is terminal."""
+    text = sampled_text(token_ids, tokenizer).text
+    scored = score_answer(question.task, text, question)
+    return Graded(text, (), (), float(scored.final_correct is True), (), scored.faults, True, scored.reason)
 
 
 def own_rewards(

@@ -13,8 +13,9 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from evaluation.sampler import Sampler
 from execution.traces import Trace
 from training.config import Recipe
-from training.examples import io_example, select_held_out
+from training.examples import io_example
 from training.grading import Graded, grade
+from training.held_out_rows import select_held_out
 from training.tokenizer import encode
 
 

@@ -5,16 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.training.tiny_data import make_trace, random_traces, row, tiny_recipe, write_dataset
-from training.examples import (
-    ExamplesError,
-    encoded_within_limits,
-    held_out_order,
-    in_slice,
-    rl_examples,
-    select_held_out,
-    sft_examples,
-    training_traces,
-)
+from training.examples import ExamplesError, encoded_within_limits, in_slice, rl_examples, sft_examples, training_traces
+from training.held_out_rows import held_out_order, select_held_out
 from training.model import load_tokenizer
 from training.trace_pool import Traces
 
