@@ -23,6 +23,7 @@ Part = tuple[Floats, Floats, list[str]]
 MEASURES = ("step", "final", "all correct", "wrong logic", "format", "length")
 BANDS = ((1, 2), (3, 5), (6, 10))
 RIVAL = "bilevel"
+NUM_HUES = 8
 CURVES = ("step_reward", "final_reward", "entropy", "held_out_step", "held_out_final")
 
 
@@ -218,16 +219,15 @@ def _finite(value: Any) -> Any:
 def page(found: Figures) -> str:
     """A self-contained page: learning curves, accuracy by number of anchors, and the table."""
     rivals = _rivals(found.figures)
-    styles = ("step", "final", "loss", "one", "two")
     charts = []
     for column in CURVES:
         series = [
-            Series(arm, styles[place % len(styles)], tuple(curve[column]))
+            Series(arm, f"hue-{place % NUM_HUES}", tuple(curve[column]))
             for place, (arm, curve) in enumerate(found.curves.items())
             if curve.get(column)
         ]
         if series:
-            chart = line_chart(series, x_label="update", as_share=column != "entropy")
+            chart = line_chart(series, x_label="update", as_share=column != "entropy", zoomed=True)
             charts.append((column.replace("_", " ") + ", mean over seeds", chart))
     rows = [
         [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]

@@ -25,7 +25,7 @@ SPARSE = 40
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: `style` is the CSS class that colours it ("step", "final", "loss", "one", "two").
+    """One curve: `style` is the CSS class that colours it ("step", "final", "loss", "one", "two", "hue-0" to "hue-7").
 
     `spans`: the (low, high) of each point's interval, or nothing. `shift_px` moves the curve to the right, so that the
     intervals of two curves over the same places stay apart.
@@ -38,15 +38,19 @@ class Series:
     shift_px: float = 0.0
 
 
-def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool) -> Markup:
-    """Curves over a common axis, named at their ends; values on hover. `as_share`: the y axis is 0 to 100 %."""
+def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool, zoomed: bool = False) -> Markup:
+    """Curves over a common axis, named at their ends; values on hover. `as_share`: the y axis is 0 to 100 %. `zoomed`:
+    it goes from the lowest value to the highest, for curves that lie close together."""
     series = [one for one in series if one.points]
     if not series:
         return Markup('<p class="empty">nothing was recorded</p>')
     xs = [x for one in series for x, _ in one.points]
     ys = [y for one in series for _, y in one.points]
     x_ticks = ticks(min(0.0, *xs), max(*xs, 1.0))
-    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if as_share else ticks(min(0.0, *ys), max(ys))
+    if zoomed:
+        y_ticks = ticks(min(ys), max(ys))
+    else:
+        y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if as_share else ticks(min(0.0, *ys), max(ys))
     x_low, x_high, y_low, y_high = min(0.0, *xs), max(*xs, 1.0), y_ticks[0], y_ticks[-1]
 
     longest = max(len(_end_label(one, one.points[-1][1], as_share)) for one in series)
