@@ -5,11 +5,11 @@
     python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
 
 An arm is a word of `rl.mode`, with `+` and the name of one of OPTIONS where one is switched on. Two are trained side by
-side, each on one thread. An arm's learning rate is the one with the best reward on programs of its own, not on those
-that it is measured on. Then every seed draws other rollouts and another order of prompts from the same start. Answers
-are greedy and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and every
-evaluation is a step that is found again, so a run that was stopped goes on. The table and figures are also written to
-bilevel.json and bilevel.html in the reports folder of the home.
+side, each on one thread. An arm's learning rate is the one with the best reward of samples on programs of its own, not
+on those that it is measured on. Then every seed draws other rollouts and another order of prompts from the same start.
+Answers are greedy and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and
+every evaluation is a step that is found again, so a run that was stopped goes on. The table and figures are also
+written to bilevel.json and bilevel.html in the reports folder of the home.
 """
 
 from __future__ import annotations
@@ -72,10 +72,11 @@ SIZES = {
             "sft.evaluate_every": 30,
             "rl.updates": 2,
             "rl.prompts_per_update": 4,
+            "rl.micro_batches": 1,
             "evaluation.curve_programs": 8,
         },
     ),
-    "full": Size(5, (1e-5, 3e-5, 1e-4), 650, 150, {}),
+    "full": Size(5, (2e-5, 5e-5, 1e-4), 650, 150, {}),
 }
 
 
@@ -127,7 +128,8 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
         return _answers(workspace, base, size, model.outputs["model"], dataset, tuning)
 
     def reward(arm: str, rate: float) -> float:
-        """Mean of final and step rewards on the tuning programs; where there is one rate only, it is not measured."""
+        """Mean of final and step rewards of samples, which is what RL raises, on the tuning programs; where there is one
+        rate only, it is not measured."""
         if len(size.rates) == 1:
             return 0.0
         rows = answered(trained(arm, rate, TUNING_SEED), True)
@@ -193,10 +195,10 @@ def _answers(
         endpoint = TransformersEndpoint(weights, chat=False, threads=1)
         limit = recipe.evaluation.max_new_tokens
         with Jails(workspace.settings.sandbox) as jails:
-            rows = evaluate(items, endpoint, folder / "greedy.jsonl", jails, Decoding(limit))
+            sampled = Decoding(limit, temperature=1.0, num_samples=NUM_SAMPLES)
+            rows = evaluate(items, endpoint, folder / "sampled.jsonl", jails, sampled)
             if not tuning:
-                sampled = Decoding(limit, temperature=1.0, num_samples=NUM_SAMPLES)
-                rows += evaluate(items, endpoint, folder / "sampled.jsonl", jails, sampled)
+                rows += evaluate(items, endpoint, folder / "greedy.jsonl", jails, Decoding(limit))
         write_rows_file(rows, folder / "rows.parquet")
         made = Made(summary={"num_items": len(items)})
         made.add("rows", "evaluation", "bench-bilevel", folder / "rows.parquet")
