@@ -128,8 +128,8 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
         return _answers(workspace, base, size, model.outputs["model"], dataset, tuning)
 
     def reward(arm: str, rate: float) -> float:
-        """Mean of final and step rewards of samples, which is what RL raises, on the tuning programs; where there is one
-        rate only, it is not measured."""
+        """Mean of final and step rewards of samples, which is what RL raises, on the tuning programs; not measured
+        where there is one rate only."""
         if len(size.rates) == 1:
             return 0.0
         rows = answered(trained(arm, rate, TUNING_SEED), True)
