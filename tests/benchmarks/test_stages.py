@@ -67,7 +67,7 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
 
     def run() -> str:
-        given = ["-m", "benchmarks.stages", "--home", str(tmp_path / "home")]
+        given = ["-m", "benchmarks.stages", "--seeds", "1", "--home", str(tmp_path / "home")]
         ended = subprocess.run(
             [sys.executable, *given], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
         )
