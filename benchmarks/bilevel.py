@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -26,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
-from infra.settings import load_settings
+from benchmarks.embedded import QUICK, use_home
+from benchmarks.shown import step_share
 
 if TYPE_CHECKING:
     from tasks.steps import Output, StepResult
@@ -65,16 +65,7 @@ SIZES = {
         (1e-4,),
         40,
         20,
-        {
-            "corpus.programs_per_level": [60, 20, 60, 0, 0, 0],
-            "trace.min_traces": 50,
-            "sft.updates": 30,
-            "sft.evaluate_every": 30,
-            "rl.updates": 2,
-            "rl.prompts_per_update": 4,
-            "rl.micro_batches": 1,
-            "evaluation.curve_programs": 8,
-        },
+        QUICK | {"rl.micro_batches": 1},
     ),
     "full": Size(5, (2e-5, 5e-5, 1e-4), 650, 150, {}),
 }
@@ -88,12 +79,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-bilevel"))
     given = parser.parse_args()
-    os.environ["STEPCODE_HOME"] = str(given.home)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    from infra.embedded import embedded_server
-
-    server = embedded_server(load_settings())
-    server.wait()
+    use_home(given.home)
     size = SIZES[given.size]
     run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, given.parallel, Console(width=140))
 
@@ -133,7 +119,7 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
         if len(size.rates) == 1:
             return 0.0
         rows = answered(trained(arm, rate, TUNING_SEED), True)
-        mean = sum(bool(row["final_correct"]) + _step_share(row) for row in rows) / len(rows)
+        mean = sum(bool(row["final_correct"]) + step_share(row) for row in rows) / len(rows)
         out.print(f"{arm:<24} learning rate {rate:g}: reward {mean:.3f} on tuning programs")
         return mean
 
@@ -162,10 +148,6 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
     (workspace.reports / "bilevel.json").write_text(json.dumps(as_json(found), indent=1), "utf-8")
     (workspace.reports / "bilevel.html").write_text(page(found), "utf-8")
     out.print(f"page  {workspace.reports / 'bilevel.html'}")
-
-
-def _step_share(row: dict[str, Any]) -> float:
-    return sum(row["step_correct"]) / max(1, len(row["step_correct"]))
 
 
 def _answers(

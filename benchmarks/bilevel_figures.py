@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
+from benchmarks.shown import finite, shown, shown_change, step_share
 from evaluation.crossed import crossed_difference, crossed_mean
 from evaluation.intervals import Interval
 from tasks.pages.charts import Series, line_chart
@@ -76,12 +76,9 @@ def _mean(rows: Sequence[Row], measure: str) -> float:
 
 
 def _measure(row: Row, measure: str) -> float:
-    steps = [bool(one) for one in row["step_correct"]]
-    final = bool(row["final_correct"])
-    whole = all(steps)
-    if measure == "step":
-        return sum(steps) / max(1, len(steps))
+    final, whole = bool(row["final_correct"]), all(row["step_correct"])
     return {
+        "step": step_share(row),
         "final": float(final),
         "all correct": float(final and whole),
         "wrong logic": float(final and not whole),
@@ -183,10 +180,12 @@ def tables(found: Figures) -> list[Table]:
     return made
 
 
-def _shown(one: Interval, measure: str, sign: str = "") -> str:
-    scale = 1 if measure == "length" else 100
-    text = f"{scale * one.mean:{sign}.1f}"
-    return f"{text} [{scale * one.low:{sign}.1f}, {scale * one.high:{sign}.1f}]" if math.isfinite(one.low) else text
+def _shown(one: Interval, measure: str) -> str:
+    return shown(one, scale=_scale(measure))
+
+
+def _scale(measure: str) -> float:
+    return 1.0 if measure == "length" else 100.0
 
 
 def _rivals(found: Sequence[Figure]) -> list[str]:
@@ -198,22 +197,15 @@ def _change(one: Figure, rival: str) -> str:
     change = one.changes.get(rival)
     if change is None:
         return ""
-    star = "*" if math.isfinite(change.low) and change.excludes_zero else ""
-    return _shown(change, one.measure, "+") + star
+    return shown_change(change, _scale(one.measure))
 
 
 def as_json(found: Figures) -> dict[str, Any]:
     """The figures as plain data; ends of intervals that do not exist are null."""
     return {
         **{name: getattr(found, name) for name in ("rates", "curves", "num_seeds", "num_items", "num_programs")},
-        "figures": [_finite(asdict(one)) for one in found.figures],
+        "figures": [finite(asdict(one)) for one in found.figures],
     }
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def page(found: Figures) -> str:

@@ -9,15 +9,13 @@ complete are found again, so a run that was stopped goes on. Takes one `make dem
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from infra.embedded import embedded_server
-from infra.settings import load_settings
+from benchmarks.embedded import use_home
 
 
 def main() -> None:
@@ -26,9 +24,7 @@ def main() -> None:
     parser.add_argument("--recipe", default="tiny")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-seeds"))
     arguments = parser.parse_args()
-    os.environ["STEPCODE_HOME"] = str(arguments.home)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    server = embedded_server(load_settings())
+    use_home(arguments.home)
 
     from flows.train_bilevel import train_bilevel
     from tasks.outcome import AFTER, BEFORE, percent
@@ -36,7 +32,6 @@ def main() -> None:
 
     out = Console(width=120)
     use_console(out)
-    server.wait()
     columns = ["seed", "task", "n", f"step {BEFORE}", f"step {AFTER}", f"final {BEFORE}", f"final {AFTER}", "change"]
     table = Table(*columns, title="right on held-out programs, % [95 % interval]; change of final, paired", box=SIMPLE)
     for seed in range(arguments.seeds):

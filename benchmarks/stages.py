@@ -15,15 +15,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from benchmarks.embedded import QUICK, use_home
 from benchmarks.stages_figures import Rows, as_json, figures, table
-from infra.settings import load_settings
 
 if TYPE_CHECKING:
     from tasks.steps import Output, StepResult
@@ -47,16 +46,7 @@ class Size:
 SIZES = {
     "quick": Size(
         2,
-        {
-            "corpus.programs_per_level": [60, 20, 60, 0, 0, 0],
-            "trace.min_traces": 50,
-            "sft.updates": 30,
-            "sft.evaluate_every": 30,
-            "rl.updates": 2,
-            "rl.prompts_per_update": 4,
-            "evaluation.held_out_programs": 20,
-            "evaluation.curve_programs": 8,
-        },
+        QUICK | {"evaluation.held_out_programs": 20},
     ),
     "full": Size(3, {}),
 }
@@ -68,12 +58,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-stages"))
     given = parser.parse_args()
-    os.environ["STEPCODE_HOME"] = str(given.home)
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
-    from infra.embedded import embedded_server
-
-    server = embedded_server(load_settings())
-    server.wait()
+    use_home(given.home)
     size = SIZES[given.size]
     run(size, given.seeds or size.seeds, Console(width=140))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from rich.box import SIMPLE
 from rich.table import Table
 
+from benchmarks.shown import finite, shown, shown_change, step_share
 from evaluation.crossed import crossed_difference, crossed_mean
 from evaluation.intervals import Interval
 
@@ -75,8 +75,7 @@ def _values(by_seed: Sequence[Rows], items: Sequence[str], measure: str) -> Floa
 def _value(row: Mapping[str, Any], measure: str) -> float:
     if measure in ("pass", "final"):
         return float(bool(row["final_correct"]))
-    told = [bool(one) for one in row["step_correct"]]
-    return sum(told) / max(1, len(told))
+    return step_share(row)
 
 
 def table(found: Sequence[Figure], num_seeds: int) -> Table:
@@ -90,23 +89,9 @@ def table(found: Sequence[Figure], num_seeds: int) -> Table:
 
 
 def _cell(one: Figure) -> str:
-    if one.change is None:
-        return _shown(one.value)
-    star = "*" if math.isfinite(one.change.low) and one.change.excludes_zero else ""
-    return f"{_shown(one.value)}\n{_shown(one.change, '+')}{star}"
-
-
-def _shown(one: Interval, sign: str = "") -> str:
-    text = f"{100 * one.mean:{sign}.1f}"
-    return f"{text} [{100 * one.low:{sign}.1f}, {100 * one.high:{sign}.1f}]" if math.isfinite(one.low) else text
+    return shown(one.value) if one.change is None else f"{shown(one.value)}\n{shown_change(one.change)}"
 
 
 def as_json(found: Sequence[Figure], num_seeds: int) -> dict[str, Any]:
     """The figures as plain data; ends of intervals that do not exist are null."""
-    return {"num_seeds": num_seeds, "figures": [_finite(asdict(one)) for one in found]}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return {"num_seeds": num_seeds, "figures": [finite(asdict(one)) for one in found]}
