@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from rich.table import Table
 
 from evaluation.responses import parse_response
 from tasks.errors import NothingToExplain
+from tasks.train import read_metrics as read_stored
 from tasks.workspace import Workspace, current_workspace
 from training.metrics import ROLLOUTS, read_metrics
 
@@ -44,8 +44,7 @@ def _of_version(name: str, workspace: Workspace) -> list[Row]:
     kept = [edge.artifact for edge in run.outputs if edge.role == "rollouts"] if run else []
     if not kept:
         raise NothingToExplain(f"version {version.number} was not trained by RL, or its run kept no rollouts")
-    lines = workspace.store.get_bytes(kept[0].digest).decode("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return read_stored(workspace, kept[0])
 
 
 def chosen_group(rows: list[Row], update: int | None, group: int | None) -> list[Row]:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from datastore.records import ArtifactRecord
 from tasks.progress import progress
 from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version, versions
@@ -74,7 +75,7 @@ def _note(row: dict[str, Any]) -> str:
     return " ".join(f"{label} {row[key]:.3g}" for key, label in shown if isinstance(row.get(key), int | float))
 
 
-def read_metrics(workspace: Workspace, metrics: Output) -> list[dict[str, Any]]:
-    """The rows of a stage's metrics, one per update or held-out check."""
+def read_metrics(workspace: Workspace, metrics: Output | ArtifactRecord) -> list[dict[str, Any]]:
+    """The rows of a stage's metrics, one per update or held-out check, or of its logged rollouts."""
     lines = workspace.store.get_bytes(metrics.digest).decode("utf-8").splitlines()
     return [json.loads(line) for line in lines if line.strip()]

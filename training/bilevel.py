@@ -82,8 +82,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         else:
             self._graded = self._sampled.graded
         reward_B1 = torch.tensor([[one.final_reward] for one in self._graded], device=self.accelerator.device)
-        gathered: Tensor = self.accelerator.gather(reward_B1)
-        return gathered
+        everyones: Tensor = self.accelerator.gather(reward_B1)
+        return everyones
 
     def _grade(self, inputs: list[dict[str, Any]], completion_ids: Sequence[Sequence[int]]) -> list[Graded]:
         started = time.monotonic()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from training.config import RlSection
+from training.config import WHOLE_RESPONSE_MODES, RlSection
 from training.credit import MODES
 from training.grading import Graded
 
@@ -28,23 +28,21 @@ class Batch:
     graded: list[Graded]
     replaced: int = 0
 
-    def put(self, places: Sequence[int], other: Batch) -> None:
-        """Set the rows at `places` to those of `other`, in order."""
-        for place, row in zip(places, range(len(other.inputs)), strict=True):
-            self.inputs[place] = other.inputs[row]
-            self.prompt_ids[place] = other.prompt_ids[row]
-            self.completion_ids[place] = other.completion_ids[row]
-            self.graded[place] = other.graded[row]
+    def put(self, mine: slice, other: Batch, theirs: slice) -> None:
+        """Set the rows `mine` to the rows `theirs` of another batch."""
+        self.inputs[mine] = other.inputs[theirs]
+        self.prompt_ids[mine] = other.prompt_ids[theirs]
+        self.completion_ids[mine] = other.completion_ids[theirs]
+        self.graded[mine] = other.graded[theirs]
 
 
 def without_variance(group: Sequence[Graded], section: RlSection) -> bool:
     """Whether all rollouts of a group have the same rewards, as the mode sees them: equation 10 gives them nothing."""
-    mode = MODES[section.mode]
+    reward = MODES[section.mode].reward
 
     def seen(one: Graded) -> str:
-        steps = one.own_rewards if mode.own_states else one.step_rewards
-        by_step = () if mode.rule is MODES["terminal"].rule else steps
-        return repr((by_step, mode.reward(one.step_rewards, one.final_reward, section)))
+        by_step = () if section.mode in WHOLE_RESPONSE_MODES else one.credited
+        return repr((by_step, reward(one.step_rewards, one.final_reward, section)))
 
     return len({seen(one) for one in group}) == 1
 
@@ -71,11 +69,7 @@ def with_variance(
         found = sample(rows, number)
         for place, start in enumerate(dead):
             chosen = slice(place * group_size, (place + 1) * group_size)
-            if without_variance(found.graded[chosen], section):
-                continue
-            one = Batch(
-                found.inputs[chosen], found.prompt_ids[chosen], found.completion_ids[chosen], found.graded[chosen]
-            )
-            batch.put(range(start, start + group_size), one)
-            batch.replaced += 1
+            if not without_variance(found.graded[chosen], section):
+                batch.put(slice(start, start + group_size), found, chosen)
+                batch.replaced += 1
     return batch

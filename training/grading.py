@@ -45,6 +45,11 @@ class Graded:
     own_rewards: tuple[float, ...] = ()
 
     @property
+    def credited(self) -> tuple[float, ...]:
+        """The step rewards that a credit rule sees."""
+        return self.own_rewards or self.step_rewards
+
+    @property
     def all_correct(self) -> bool:
         return self.final_reward >= 1 and all(reward == 1 for reward in self.step_rewards)
 
@@ -91,7 +96,7 @@ def grade(
         faults=scored.faults,
         judged=scored.judged,
         reason=scored.reason,
-        own_rewards=own_rewards(task, trace, response, scored, sandbox) if own_states else (),
+        own_rewards=_own_rewards(task, trace, response, scored, rewards, sandbox) if own_states else (),
     )
 
 
@@ -102,12 +107,11 @@ def grade_question(question: Question, token_ids: Sequence[int], tokenizer: PreT
     return Graded(text, (), (), float(scored.final_correct is True), (), scored.faults, True, scored.reason)
 
 
-def own_rewards(
-    task: str, trace: Trace, response: Response, scored: Scored, sandbox: Sandbox | None
+def _own_rewards(
+    task: str, trace: Trace, response: Response, scored: Scored, rewards: tuple[float, ...], sandbox: Sandbox | None
 ) -> tuple[float, ...]:
-    """Step rewards given the model's own previous states. Up to the first wrong step they are those of the trace; NaN
-    after it where the sandbox failed."""
-    rewards = tuple(NAN if correct is None else float(correct) for correct in scored.step_correct)
+    """Step rewards given the model's own previous states. Up to the first wrong step they are those of the trace,
+    `rewards`; NaN after it where the sandbox failed."""
     first_wrong = rewards.index(0.0) if 0.0 in rewards else len(rewards)
     anchors = _sequence(trace, scored)
     if first_wrong + 1 >= len(rewards) or len(scored.true_states) != len(rewards):

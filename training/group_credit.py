@@ -55,8 +55,7 @@ def group_credit(
         # the paper trains programs with a single anchor, the return, with the terminal reward alone
         if not one.judged or len(one.step_rewards) < 2:
             continue
-        rewards = one.own_rewards if mode.own_states else one.step_rewards
-        reward_BN[b, : len(rewards)] = torch.tensor(rewards)
+        reward_BN[b, : len(one.credited)] = torch.tensor(one.credited)
         start_BN[b, : len(one.spans)] = torch.tensor([start for start, _ in one.spans])
         end_BN[b, : len(one.spans)] = torch.tensor([end for _, end in one.spans])
     final_B = torch.tensor([mode.reward(one.step_rewards, one.final_reward, section) for one in graded], device=device)
