@@ -99,8 +99,11 @@ class S3Backend:
             response.release_conn()
 
     def remove(self, digest: str) -> None:
-        with self.explained("removed"):
-            self._client.remove_object(self._bucket, self._key(digest))
+        with self.explained("removed"):  # every version: in a versioned bucket one that is only hidden keeps its space
+            key = self._key(digest)
+            for item in self._client.list_objects(self._bucket, key, include_version=True):
+                if item.object_name == key:
+                    self._client.remove_object(self._bucket, key, version_id=item.version_id)
 
     def digests(self) -> Iterator[tuple[str, int]]:
         with self.explained("listed"):

@@ -2,7 +2,7 @@
 
 Rows are facts about work that is complete: a run and its edges are written in one transaction after all of
 its artifacts are stored, so whoever finds a row can believe it. Rows are added, never changed, but for
-`alias`, whose every move `alias_history` keeps.
+`alias`, whose every move `alias_history` keeps, and `checkpoint`, whose rows are about work that is not done.
 """
 
 from __future__ import annotations
@@ -131,6 +131,20 @@ class ModelVersionRow(Table):
     artifact_id: Mapped[str] = mapped_column(ForeignKey("artifact.artifact_id"))
     run_id: Mapped[str] = mapped_column(ForeignKey("run.run_id"))
     metrics: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime]
+
+
+class CheckpointRow(Table):
+    """The stored checkpoint of a step that is still running; gone when a newer one is there, or the step's run."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (Index(None, "digest"),)
+
+    job: Mapped[str] = mapped_column(primary_key=True)
+    step_id: Mapped[str] = mapped_column(primary_key=True)
+    update: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest: Mapped[str]
+    size_bytes: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime]
 
 

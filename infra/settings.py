@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr = Field(SecretStr(""), description="Secret key of the S3 server.")
     s3_region: str = Field("us-east-1", description="Region of the S3 server.")
     s3_secure: bool = Field(True, description="Whether to speak TLS to the S3 server.")
+    upload_checkpoints: bool | None = Field(
+        None,
+        description="Whether checkpoints go to the artifact store while training goes on; empty: where it is S3.",
+    )
     benchmarks: Path | None = Field(None, description="Folder with public benchmarks; none: they are left out.")
     sandbox: str = Field(
         "bubblewrap", description="Sandbox backend: bubblewrap, or local (no isolation: trusted programs only)."
@@ -56,6 +60,13 @@ class Settings(BaseSettings):
     @property
     def artifacts(self) -> str:
         return self.artifacts_url or (self.home.resolve() / "artifacts").as_uri()
+
+    @property
+    def keeps_checkpoints(self) -> bool:
+        """Whether the artifact store gets the checkpoints of running stages."""
+        if self.upload_checkpoints is None:
+            return not self.artifacts.startswith("file:")
+        return self.upload_checkpoints
 
 
 def load_settings() -> Settings:

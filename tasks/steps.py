@@ -74,6 +74,11 @@ class Made:
         self.files[role] = (kind, name, content)
 
 
+def step_identity(job: str, params: dict[str, Any], inputs: Mapping[str, Output]) -> str:
+    """What stands for the step: a hash of its job, its parameters and the content of its inputs."""
+    return content_id(job, params, sorted((role, output.digest) for role, output in inputs.items()))
+
+
 def run_step(
     workspace: Workspace,
     job: str,
@@ -87,8 +92,7 @@ def run_step(
     `params` must name everything besides `inputs` that the result depends on, the code version included. A run whose
     outputs are gone from the store stays in the tables as it was; the step is done again under a number of its own.
     """
-    digests = sorted((role, output.digest) for role, output in inputs.items())
-    identity = content_id(job, params, digests)
+    identity = step_identity(job, params, inputs)
     started = time.monotonic()
     for repeat in count():
         step_id = f"{identity}.{repeat}" if repeat else identity

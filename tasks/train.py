@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from datastore.checkpoints import Checkpoints
 from datastore.records import ArtifactRecord
+from tasks.checkpoint_uploads import forget, kept_in_store
 from tasks.progress import progress
-from tasks.steps import Made, Output, StepResult, fetch, run_step, step
+from tasks.steps import Made, Output, StepResult, fetch, run_step, step, step_identity
 from tasks.workspace import Workspace, code_version, versions
 from training.config import Recipe
 from training.launch import launch
@@ -36,6 +38,10 @@ def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[s
         problems = Path(recipe.slice.problems)
         params["problems"] = hashlib.sha256(problems.read_bytes()).hexdigest() if problems.is_file() else None
 
+    job = f"train-{stage}"
+    step_id = step_identity(job, params, inputs)
+    checkpoints = Checkpoints(workspace.database, workspace.store) if workspace.settings.keeps_checkpoints else None
+
     def work(folder: Path) -> Made:
         paths = {role: fetch(workspace, output, folder) for role, output in inputs.items()}
         out = folder / "out"
@@ -46,15 +52,16 @@ def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[s
                 if "update" in row:
                     bar.update(row["update"], _note(row))
 
-            launch(
-                stage,
-                recipe,
-                paths,
-                out,
-                on_progress=on_progress,
-                sandbox_backend=workspace.settings.sandbox,
-                ray_address=workspace.settings.ray_address,
-            )
+            with kept_in_store(checkpoints, job, step_id, out):
+                launch(
+                    stage,
+                    recipe,
+                    paths,
+                    out,
+                    on_progress=on_progress,
+                    sandbox_backend=workspace.settings.sandbox,
+                    ray_address=workspace.settings.ray_address,
+                )
         made = Made(summary=json.loads((out / "DONE.json").read_text("utf-8")))
         made.add("model", "model", f"{recipe.name}-{stage}", out / "model")
         made.add("metrics", "metrics", f"{recipe.name}-{stage}", out / "metrics.jsonl")
@@ -62,7 +69,10 @@ def train_stage(workspace: Workspace, recipe: Recipe, stage: str, inputs: dict[s
             made.add("rollouts", "rollouts", f"{recipe.name}-{stage}", out / ROLLOUTS)
         return made
 
-    return run_step(workspace, f"train-{stage}", params=params, inputs=inputs, work=work)
+    done = run_step(workspace, job, params=params, inputs=inputs, work=work)
+    if checkpoints is not None:
+        forget(checkpoints, job, step_id)
+    return done
 
 
 def _note(row: dict[str, Any]) -> str:

@@ -22,7 +22,16 @@ from datastore.database import (
 from datastore.tables import ArtifactRow, Table
 from tests.datastore.children import child, wait_for_line
 
-TABLES = {"artifact", "run", "edge", "dataset_version", "model_version", "alias", "alias_history"}
+TABLES = {
+    "artifact",
+    "run",
+    "edge",
+    "dataset_version",
+    "model_version",
+    "checkpoint",
+    "alias",
+    "alias_history",
+}
 
 
 def test_an_empty_database_gets_every_table_and_a_version_of_our_own(database: Database) -> None:
