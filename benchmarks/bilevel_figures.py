@@ -22,6 +22,7 @@ Row = Mapping[str, Any]
 Part = tuple[Floats, Floats, list[str]]
 MEASURES = ("step", "final", "all correct", "wrong logic", "format", "length")
 BANDS = ((1, 2), (3, 5), (6, 10))
+START = "start"
 RIVAL = "bilevel"
 NUM_HUES = 8
 CURVES = ("step_reward", "final_reward", "entropy", "held_out_step", "held_out_final")
@@ -90,7 +91,7 @@ def _measure(row: Row, measure: str) -> float:
 @dataclass(frozen=True)
 class Figure:
     """One measure of one arm under one decoding, in all items or in those of a band of anchors; `changes` are against
-    the first arm and against bilevel, by name (none for the arm itself and for the start)."""
+    the start, the first arm and bilevel, by name (none against itself)."""
 
     arm: str
     decoding: str
@@ -118,11 +119,12 @@ def figures(
     curves: Mapping[str, Sequence[Sequence[Row]]],
     rates: Mapping[str, float],
 ) -> Figures:
-    """`before`: the common start; `after`: each arm's models; `curves`: each arm's metrics rows by seed."""
+    """`before`: the common start, one model; `after`: each arm's models; `curves`: each arm's metrics rows by seed."""
     first = next(iter(after))
-    rivals = [name for name in dict.fromkeys((first, RIVAL)) if name in after]
+    everything = {START: before, **after}
+    rivals = [name for name in dict.fromkeys((START, first, RIVAL)) if name in everything]
     found: list[Figure] = []
-    for name, answers in {"start": before, **after}.items():
+    for name, answers in everything.items():
         for decoding in answers.values:
             for measure in MEASURES:
                 for band in (None, *BANDS):
@@ -131,10 +133,13 @@ def figures(
                         continue
                     changes = {
                         rival: crossed_difference(
-                            value_SI, after[rival].part(decoding, measure, band)[0], clusters, weight_SI
+                            value_SI,
+                            np.broadcast_to(everything[rival].part(decoding, measure, band)[0], value_SI.shape),
+                            clusters,
+                            weight_SI,
                         )
                         for rival in rivals
-                        if name not in ("start", rival)
+                        if name not in (START, rival)
                     }
                     label = "all" if band is None else f"{band[0]}–{band[1]}"
                     value = crossed_mean(value_SI, clusters, weight_SI)

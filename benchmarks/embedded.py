@@ -24,4 +24,5 @@ def use_home(home: Path) -> None:
     """Keep everything of this process under `home`, and wait until its server is there."""
     os.environ["STEPCODE_HOME"] = str(home)
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")  # threads beside the flow log too
     embedded_server(load_settings()).wait()

@@ -76,7 +76,8 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
         if (one.arm, one.decoding, one.measure, one.band) == ("bilevel", "greedy", "final", "all")
     ]
     assert final.value.mean == pytest.approx(5 / 6)
-    assert list(final.changes) == ["terminal"]
+    assert list(final.changes) == ["start", "terminal"]
+    assert final.changes["start"].mean == pytest.approx(5 / 6), "each seed's model beside the one start"
     assert final.changes["terminal"].mean == pytest.approx((2 / 3 + 1 / 3) / 2)
     assert found.curves["bilevel"]["step_reward"] == [(1.0, 0.2), (2.0, 0.4)]
     assert json.loads(json.dumps(as_json(found)))["num_seeds"] == 2
