@@ -10,6 +10,7 @@ import random
 from collections.abc import Callable
 
 from corpus.arguments import argument_lists
+from corpus.chains import Chain
 from corpus.general import General
 from corpus.ladder import LADDER, Sketch
 from corpus.member_table import SEEDS
@@ -36,13 +37,17 @@ def _draw_tiny(rng: random.Random, level: int, turn: int) -> Sketch:
     return Tiny(rng, level).sketch()
 
 
+def _draw_chain(rng: random.Random, level: int, turn: int) -> Sketch:
+    return Chain(rng, level).sketch()
+
+
 def _draw_general(rng: random.Random, level: int, turn: int) -> Sketch:
     """Seeds take turns, as in ExecVerify, in an order of each level's own."""
     order = random.Random(level).sample(SEEDS, len(SEEDS))
     return General(rng, level, order[turn % len(order)]).sketch()
 
 
-PROFILES: dict[str, Draw] = {"general": _draw_general, "tiny": _draw_tiny}
+PROFILES: dict[str, Draw] = {"general": _draw_general, "tiny": _draw_tiny, "tiny_chains": _draw_chain}
 
 
 def synthesise(level: int, seed: int, count: int, inputs_per_program: int, profile: str) -> list[Program]:
@@ -76,7 +81,7 @@ def _one(level: int, seed: int, index: int, num_inputs: int, profile: str, seen:
         normal = normal_source(sketch.source)
         if normal in seen:
             continue
-        arguments = argument_lists(rng, sketch.parameters, num_inputs, is_tiny=profile == "tiny")
+        arguments = argument_lists(rng, sketch.parameters, num_inputs, is_tiny=profile != "general")
         if arguments is None:
             without_arguments += 1
             if without_arguments == MAX_WITHOUT_ARGUMENTS:

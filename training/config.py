@@ -61,7 +61,9 @@ class CorpusSection(Section):
         description="Synthesised programs per level of difficulty.",
     )
     inputs_per_program: int = Field(default=3, ge=1, description="Calls per synthesised program.")
-    profile: Literal["tiny", "general"] = Field(default="general", description="What the synthesiser may use.")
+    profile: Literal["tiny", "tiny_chains", "general"] = Field(
+        default="general", description="What the synthesiser may use."
+    )
     max_bad_share: float = Field(
         default=0.05, ge=0, le=1, description="Share of unusable rows above which the run fails."
     )

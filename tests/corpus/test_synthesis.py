@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from corpus.synthesis import SynthesisError, synthesise
 from execution.anchors import instrument
 from execution.program import Program
 
-PROFILES = ("tiny", "general")
+PROFILES = ("tiny", "tiny_chains", "general")
 LEVELS = range(1, 7)
 
 
@@ -110,6 +111,14 @@ def test_the_helper_of_level_6_is_called() -> None:
     for program in synthesise(6, 3, 30, 1, "general"):
         helper = program.source.split("(")[0].removeprefix("import math").strip().removeprefix("def ")
         assert program.source.count(f"{helper}(") >= 2
+
+
+def test_chains_have_one_to_ten_anchors_about_equally_often() -> None:
+    programs = synthesise(1, 4, 300, 1, "tiny_chains")
+    counts = Counter(run(program)[1] for program in programs)
+    assert sorted(counts) == list(range(1, 11))
+    assert min(counts.values()) >= 15
+    assert not any("print" in program.source for program in programs)
 
 
 def test_inputs_take_different_ways() -> None:
