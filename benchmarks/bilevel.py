@@ -5,11 +5,14 @@
     python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
 
 An arm is a word of `rl.mode`, with `+` and the name of one of OPTIONS where one is switched on. Two are trained side by
-side, each on one thread. An arm's learning rate is the one with the best reward of samples on programs of its own, not
-on those that it is measured on. Then every seed draws other rollouts and another order of prompts from the same start.
-Answers are greedy and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and
-every evaluation is a step that is found again, so a run that was stopped goes on. The table and figures are also
-written to bilevel.json and bilevel.html in the reports folder of the home.
+side, each on one thread. The start has seen chains of up to five anchors alone (START), RL trains on one to ten: what
+is measured is what a rule teaches of longer chains, not how it polishes what SFT taught.
+
+An arm's learning rate is the one with the best reward of samples on programs of its own, not on those that it is
+measured on. Then every seed draws other rollouts and another order of prompts from the same start. Answers are greedy
+and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and every evaluation
+is a step that is found again, so a run that was stopped goes on. The table and figures are also written to bilevel.json
+and bilevel.html in the reports folder of the home.
 """
 
 from __future__ import annotations
@@ -44,6 +47,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dynamic": {"rl.dynamic_sampling": 2},
     "curriculum": {"rl.curriculum": "anchors"},
 }
+START = {"slice.max_states": 5}
 NUM_SAMPLES = 4
 TUNING_SEED = 1000
 
@@ -65,9 +69,9 @@ SIZES = {
         (1e-4,),
         40,
         20,
-        QUICK | {"rl.micro_batches": 1},
+        QUICK,
     ),
-    "full": Size(5, (2e-5, 5e-5, 1e-4), 650, 150, {}),
+    "full": Size(5, (5e-5, 1e-4, 2e-4), 650, 150, {}),
 }
 
 
@@ -102,7 +106,7 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
     workspace = current_workspace()
     base = load_recipe(str(RECIPE), size.changes)
     dataset = refresh_data(recipe=str(RECIPE), changes=size.changes).published.outputs["dataset"]
-    start = train_stage(workspace, base, "sft", {"dataset": dataset})
+    start = train_stage(workspace, load_recipe(str(RECIPE), size.changes | START), "sft", {"dataset": dataset})
 
     def trained(arm: str, rate: float, seed: int) -> StepResult:
         own = {"rl.learning_rate": rate, "seed": seed, "threads": 1}
@@ -113,16 +117,20 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
     def answered(model: StepResult, tuning: bool) -> list[dict[str, Any]]:
         return _answers(workspace, base, size, model.outputs["model"], dataset, tuning)
 
+    def tuning_reward(model: StepResult) -> float:
+        """Mean of final and step rewards of samples, which is what RL raises, on the tuning programs."""
+        rows = answered(model, True)
+        return sum(bool(row["final_correct"]) + step_share(row) for row in rows) / len(rows)
+
     def reward(arm: str, rate: float) -> float:
-        """Mean of final and step rewards of samples, which is what RL raises, on the tuning programs; not measured
-        where there is one rate only."""
         if len(size.rates) == 1:
             return 0.0
-        rows = answered(trained(arm, rate, TUNING_SEED), True)
-        mean = sum(bool(row["final_correct"]) + step_share(row) for row in rows) / len(rows)
+        mean = tuning_reward(trained(arm, rate, TUNING_SEED))
         out.print(f"{arm:<24} learning rate {rate:g}: reward {mean:.3f} on tuning programs")
         return mean
 
+    if len(size.rates) > 1:
+        out.print(f"{'start':<24} reward {tuning_reward(start):.3f} on tuning programs")
     with ThreadPoolExecutor(parallel) as pool:
         tried = [(arm, rate) for arm in arms for rate in size.rates]
         rewards = dict(zip(tried, pool.map(lambda one: reward(*one), tried), strict=True))

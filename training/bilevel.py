@@ -3,7 +3,7 @@
 Two methods are overridden. `_calculate_rewards` grades the sampled ids (the responses are decoded here, special
 tokens kept, never tokenised again) and hands TRL the terminal reward. `_generate_and_score_completions` replaces
 TRL's advantages of shape (B,) by ours of shape (B, T), which its loss accepts. A third, the log-probabilities, is
-computed in parts of similar length to save padding; its values are the same.
+computed in parts of similar length to save padding, or with each prompt once for its group; its values are the same.
 
 TRL's class uses `_step` for its own counter: no attribute here may have that name.
 """
@@ -32,6 +32,7 @@ from training.rollout_log import RolloutLog
 from training.rollout_metrics import rollout_metrics
 from training.rollouts import rollout_seed
 from training.saving import ResumableTrainer
+from training.shared_prompts import in_order_of, packed_parts, refuse_other_attention, responses_of
 from training.soundness import UnsupportedSetting, refuse_special_tags, refuse_unsound
 
 PAD_MULTIPLE = 16
@@ -70,6 +71,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         super().__init__(model=model, args=args, reward_funcs=[final_reward], **kwargs)
         tokenizer: Any = self.processing_class
         refuse_special_tags(tokenizer)
+        if recipe.rl.share_prompts:
+            refuse_other_attention(self.model)
 
     # -- rewards
 
@@ -155,6 +158,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             output["completion_mask"],
             self.recipe_rl.step_mean,
         )
+        if self.recipe_rl.share_prompts:
+            output["rollout"] = torch.arange(len(inputs), device=self.accelerator.device)
         if training:
             self._log_rollouts(examples, credit, output, group_size)
             asked = [example.task for example in examples]
@@ -171,6 +176,16 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
                 self.update_metrics["replaced_groups"] = self._sampled.replaced
         self._sampled = None
         return output
+
+    def _prepare_inputs(self, generation_batch: dict[str, Any]) -> dict[str, Any]:
+        """As TRL's; with shared prompts the rollouts of a group are in one micro-batch again, as they were drawn."""
+        before = self._buffered_inputs
+        inputs: dict[str, Any] = super()._prepare_inputs(generation_batch)
+        if not self.recipe_rl.share_prompts or self._buffered_inputs is before:
+            return inputs
+        self._buffered_inputs = in_order_of(self._buffered_inputs, "rollout")
+        ordered: dict[str, Any] = self._buffered_inputs[self._step % self.args.steps_per_generation]
+        return ordered
 
     def _log_rollouts(
         self, examples: Sequence[Example], credit: Credit, output: dict[str, Any], group_size: int
@@ -202,6 +217,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """As TRL's, but rows are sorted by length and forwarded in `rl.length_parts` parts, each without the padding
         that it does not need. Values at padding are 0; every use of them is masked."""
+        if self.recipe_rl.share_prompts and batch_size is None:
+            return self._of_groups(model, input_ids, attention_mask, logits_to_keep, **kwargs)
         rows = input_ids.shape[0]
         parts = min(self.recipe_rl.length_parts, rows)
         if parts == 1 or batch_size is not None:
@@ -225,6 +242,21 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             logps_BT = logps_BT.index_put((rows_R[:, None], torch.arange(keep)[None]), logps_RT)
             if entropy_RT is not None:
                 entropy_BT = entropy_BT.index_put((rows_R[:, None], torch.arange(keep)[None]), entropy_RT)
+        return logps_BT, entropy_BT if kwargs.get("compute_entropy") else None, None
+
+    def _of_groups(
+        self, model: Any, input_ids: Tensor, attention_mask: Tensor, keep: int, **kwargs: Any
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The same from a forward pass in which each prompt stands once for all of its rollouts."""
+        logps_BT = torch.zeros(len(input_ids), keep, device=input_ids.device)
+        entropy_BT = torch.zeros_like(logps_BT)
+        dtype = next(model.parameters()).dtype
+        for part in packed_parts(input_ids, attention_mask, keep, self.recipe_rl.length_parts, dtype):
+            with self.accelerator.autocast():
+                found = model(**part.inputs(), fused_lm_head=True)
+            logps_BT = responses_of(part, found.log_probs, logps_BT)
+            if kwargs.get("compute_entropy"):
+                entropy_BT = responses_of(part, found.entropy, entropy_BT)
         return logps_BT, entropy_BT if kwargs.get("compute_entropy") else None, None
 
 

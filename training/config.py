@@ -270,6 +270,9 @@ class RlSection(Section):
     epsilon: float = Field(default=0.2, gt=0, description="Clip range.")
     epsilon_high: float | None = Field(default=None, gt=0)
     length_parts: int = Field(default=2, ge=1, description="Parts of similar length in a forward pass.")
+    share_prompts: bool = Field(
+        default=False, description="A forward pass has each prompt once, followed by all of its rollouts."
+    )
     loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo", "luspo", "vespo"] = "dapo"
     importance_sampling_level: Literal["token", "sequence"] = "token"
     max_completion_tokens: int = Field(default=4096, ge=8)

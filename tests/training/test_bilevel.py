@@ -132,8 +132,9 @@ def test_a_single_anchor_is_trained_with_the_terminal_reward_alone(tmp_path: Pat
 def test_log_probabilities_do_not_depend_on_how_rows_are_parted(tmp_path: Path, sft_folder: Path) -> None:
     texts = [STEP_A + STEP_B + END, STEP_A, WRONG_A + END] * 2
     results = []
-    for parts in (1, 4):
-        trainer = make_trainer(tiny_recipe(rl__length_parts=parts), sft_folder, tmp_path / str(parts), texts)
+    for parts, shared in ((1, False), (4, False), (1, True), (2, True)):
+        recipe = tiny_recipe(rl__length_parts=parts, rl__share_prompts=shared)
+        trainer = make_trainer(recipe, sft_folder, tmp_path / f"{parts}{shared}", texts)
         inputs = scored(trainer)
         ids = torch.cat([inputs["prompt_ids"], inputs["completion_ids"]], 1)
         seen = torch.cat([inputs["prompt_mask"], inputs["completion_mask"]], 1)
@@ -142,8 +143,28 @@ def test_log_probabilities_do_not_depend_on_how_rows_are_parted(tmp_path: Path, 
             trainer.model, ids, seen, keep, compute_entropy=True
         )
         results.append((logps * inputs["completion_mask"], entropy * inputs["completion_mask"]))
-    assert torch.allclose(results[0][0], results[1][0], atol=1e-5)
-    assert torch.allclose(results[0][1], results[1][1], atol=1e-5)
+    for logps, entropy in results[1:]:
+        assert torch.allclose(results[0][0], logps, atol=1e-5)
+        assert torch.allclose(results[0][1], entropy, atol=1e-5)
+
+
+def test_shared_prompts_have_the_same_gradient(tmp_path: Path, sft_folder: Path) -> None:
+    texts = [STEP_A + STEP_B + END, STEP_A + WRONG_B + WRONG_END, WRONG_A + WRONG_END] * 2
+    found = []
+    for micro_batches, shared in ((1, False), (2, True)):
+        recipe = tiny_recipe(rl__micro_batches=micro_batches, rl__share_prompts=shared)
+        trainer = make_trainer(recipe, sft_folder, tmp_path / str(shared), texts)
+        trainer.model.train()
+        trainer._prepare_inputs([trainer.train_dataset[0]] * len(texts))
+        trainer.current_gradient_accumulation_steps = micro_batches
+        for part in trainer._buffered_inputs:
+            trainer._compute_loss(trainer.model, part).backward()
+        if shared:
+            wholes = [part["rollout"].tolist() for part in trainer._buffered_inputs]
+            assert wholes == [[0, 1, 2], [3, 4, 5]], "whole groups in each micro-batch"
+        found.append({name: one.grad for name, one in trainer.model.named_parameters()})
+    assert all(torch.allclose(found[0][name], found[1][name], atol=1e-6) for name in found[0])
+    assert any(one.abs().max() > 1e-3 for one in found[0].values())
 
 
 def test_a_killed_run_equals_one_that_was_not(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
