@@ -44,6 +44,11 @@ from training.tokenizer import encode, train_tokenizer
 
 STOCK = "TRL as it is"
 MODES = ("terminal", "step", "bilevel", "first_divergence", "dependence", "own_state")
+OURS: dict[str, dict[str, Any]] = {
+    "bilevel, one part": {"mode": "bilevel", "length_parts": 1},
+    **{mode: {"mode": mode} for mode in MODES},
+    "bilevel, prompts shared": {"mode": "bilevel", "length_parts": 8, "share_prompts": True},
+}
 NUM_PROGRAMS = 150
 
 
@@ -135,11 +140,10 @@ class Clock(TrainerCallback):
 def update_table(work: Work, updates: int, rounds: int, sandbox: Sandbox) -> Table:
     arms: dict[str, Callable[[Clock, Path], GRPOTrainer]] = {
         STOCK: lambda clock, folder: stock(work, clock, folder, updates),
-        "bilevel, one part": lambda clock, folder: ours(work, "bilevel", 1, clock, folder, updates, sandbox),
     }
-    for mode in MODES:
-        arms[mode] = lambda clock, folder, mode=mode: ours(  # type: ignore[misc]
-            work, mode, work.recipe.rl.length_parts, clock, folder, updates, sandbox
+    for name, changes in OURS.items():
+        arms[name] = lambda clock, folder, changes=changes: ours(  # type: ignore[misc]
+            work, changes, clock, folder, updates, sandbox
         )
     measured: dict[str, list[float]] = {name: [] for name in arms}
     for _ in range(rounds):
@@ -160,7 +164,7 @@ def update_table(work: Work, updates: int, rounds: int, sandbox: Sandbox) -> Tab
 
 def _given(work: Work, folder: Path, updates: int, recipe: Recipe) -> dict[str, Any]:
     args = grpo_arguments(recipe, folder)
-    args.max_steps, args.save_strategy = updates + 1, "no"
+    args.max_steps, args.save_strategy, args.logging_strategy = updates + 1, "no", "no"
     repeated = work.examples * (updates + 2)
 
     def rollouts(prompts: Sequence[str], trainer: Any) -> dict[str, Any]:
@@ -178,10 +182,9 @@ def _given(work: Work, folder: Path, updates: int, recipe: Recipe) -> dict[str, 
 
 
 def ours(
-    work: Work, mode: str, parts: int, clock: Clock, folder: Path, updates: int, sandbox: Sandbox
+    work: Work, changes: dict[str, Any], clock: Clock, folder: Path, updates: int, sandbox: Sandbox
 ) -> BiLevelTrainer:
-    rl = work.recipe.rl.model_copy(update={"mode": mode, "length_parts": parts})
-    recipe = work.recipe.model_copy(update={"rl": rl})
+    recipe = work.recipe.model_copy(update={"rl": work.recipe.rl.model_copy(update=changes)})
     given = _given(work, folder, updates, recipe)
     examples = work.examples * (updates + 2)
     return BiLevelTrainer(recipe=recipe, examples=examples, sandbox=sandbox, callbacks=[clock], **given)
