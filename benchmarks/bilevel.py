@@ -2,6 +2,7 @@
 
     python -m benchmarks.bilevel --size full --home .stepcode/benchmark-bilevel      (about an hour on two cores)
     python -m benchmarks.bilevel --size full --arms terminal,bilevel,dependence,bilevel+center_intra
+    python -m benchmarks.bilevel --size gpu --seeds 2         (50M parameters, ten times the updates, CRUXEval beside)
     python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
 
 An arm is a word of `rl.mode`, with `+` and the name of one of OPTIONS where one is switched on. Two are trained side by
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -47,6 +49,30 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "dynamic": {"rl.dynamic_sampling": 2},
     "curriculum": {"rl.curriculum": "anchors"},
 }
+GPU = {
+    "corpus.programs_per_level": [20_000, 4_000, 12_000, 4_000, 2_000, 2_000],
+    "corpus.profile": "general",
+    "slice.levels": None,
+    "slice.max_prompt_tokens": 512,
+    "slice.max_response_tokens": 512,
+    "tokenizer.vocab_size": 4096,
+    "model.hidden_size": 640,
+    "model.num_layers": 12,
+    "model.num_heads": 10,
+    "model.num_kv_heads": 5,
+    "model.intermediate_size": 1792,
+    "model.max_positions": 1024,
+    "sft.updates": 6000,
+    "sft.batch_size": 128,
+    "sft.micro_batches": 1,
+    "sft.evaluate_every": 1000,
+    "rl.prompts_per_update": 128,
+    "rl.updates": 400,
+    "rl.max_completion_tokens": 512,
+    "rl.checkpoint_every": 100,
+    "rl.evaluate_every": 50,
+    "evaluation.max_new_tokens": 512,
+}
 START = {"slice.max_states": 5}
 NUM_SAMPLES = 4
 TUNING_SEED = 1000
@@ -54,13 +80,15 @@ TUNING_SEED = 1000
 
 @dataclass(frozen=True)
 class Size:
-    """How much: seeds per arm, learning rates tried, programs measured on and tuned on, and changes of the recipe."""
+    """How much: seeds per arm, learning rates tried, programs measured on and tuned on, changes of the recipe, and
+    public benchmarks that are asked too (from the folder of the settings)."""
 
     seeds: int
     rates: tuple[float, ...]
     test_programs: int
     tuning_programs: int
     changes: dict[str, Any]
+    benchmarks: tuple[str, ...] = ()
 
 
 SIZES = {
@@ -72,6 +100,7 @@ SIZES = {
         QUICK,
     ),
     "full": Size(5, (5e-5, 1e-4, 2e-4), 650, 150, {}),
+    "gpu": Size(5, (1e-5, 3e-5, 1e-4), 650, 150, GPU, ("cruxeval",)),
 }
 
 
@@ -85,6 +114,8 @@ def main() -> None:
     given = parser.parse_args()
     use_home(given.home)
     size = SIZES[given.size]
+    if size.benchmarks and not os.environ.get("STEPCODE_BENCHMARKS"):
+        parser.error(f"this size asks {', '.join(size.benchmarks)} too: name their folder in STEPCODE_BENCHMARKS")
     run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, given.parallel, Console(width=140))
 
 
@@ -163,11 +194,13 @@ def _answers(
 ) -> list[dict[str, Any]]:
     """Rows of a model's greedy answer and of its samples at temperature 1 on the held-out programs: the first
     `test_programs` of the fixed order, or for tuning those after them."""
+    from evaluation.benchmark_items import benchmark_items
     from evaluation.endpoint import TransformersEndpoint
     from evaluation.harness import Decoding, evaluate
     from evaluation.jails import Jails
     from evaluation.trace_items import items_from_traces
     from execution.traces import Trace
+    from tasks.benchmarks import benchmarks_digest
     from tasks.evaluation_rows import read_rows_file, write_rows_file
     from tasks.steps import Made, fetch, run_step
     from tasks.workspace import code_version
@@ -176,7 +209,11 @@ def _answers(
     first, last = 0, size.test_programs
     if tuning:
         first, last = last, last + size.tuning_programs
-    params = {"first": first, "last": last, "samples": NUM_SAMPLES, "code": code_version("evaluation", "execution")}
+    params: dict[str, Any] = {"first": first, "last": last, "samples": NUM_SAMPLES}
+    params["code"] = code_version("evaluation", "execution")
+    public = None if tuning or not size.benchmarks else workspace.settings.benchmarks
+    if public is not None:
+        params |= {"names": list(size.benchmarks), "benchmarks": benchmarks_digest(public)}
 
     def work(folder: Path) -> Made:
         weights, data = fetch(workspace, model, folder), fetch(workspace, dataset, folder)
@@ -187,6 +224,9 @@ def _answers(
         with Jails(workspace.settings.sandbox) as jails:
             sampled = Decoding(limit, temperature=1.0, num_samples=NUM_SAMPLES)
             rows = evaluate(items, endpoint, folder / "sampled.jsonl", jails, sampled)
+            if public is not None:
+                asked = benchmark_items(public, size.benchmarks, ("steps",), recipe.slice.prompt_style, jails)
+                rows += evaluate(asked.items, endpoint, folder / "public.jsonl", jails, Decoding(limit))
             if not tuning:
                 rows += evaluate(items, endpoint, folder / "greedy.jsonl", jails, Decoding(limit))
         write_rows_file(rows, folder / "rows.parquet")

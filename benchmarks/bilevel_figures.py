@@ -19,57 +19,73 @@ from tasks.pages.render import plain_page
 
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
+Spread = tuple[float, float, float]
 Part = tuple[Floats, Floats, list[str]]
-MEASURES = ("step", "final", "all correct", "wrong logic", "format", "length")
+MEASURES = ("step", "final", "all correct", "wrong logic", "gap", "format", "length")
 BANDS = ((1, 2), (3, 5), (6, 10))
 START = "start"
 RIVAL = "bilevel"
 NUM_HUES = 8
 CURVES = ("step_reward", "final_reward", "entropy", "held_out_step", "held_out_final")
+ENDS = ("step_reward", "final_reward", "entropy", "length", "format")
+HELD_OUT = "held_out"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What S models answered on the same I items: (S, I) arrays by measure, means over an item's samples. `states`
+    counts each item's true states, the weight of its steps."""
+
+    values: dict[str, Floats]
+    states: Floats
+    clusters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What S models answered on the same I items, greedily and sampled: (S, I) arrays by decoding and measure. A value
-    is the mean over an item's samples; `states` counts each item's true states, the weight of its steps."""
+    """What the models answered, by decoding: "greedy" and "sampled" on held-out programs, benchmarks by their name."""
 
-    values: dict[str, dict[str, Floats]]
-    states: Floats
-    clusters: tuple[str, ...]
+    by_decoding: dict[str, Asked]
 
     @staticmethod
     def of(rows_by_seed: Sequence[Sequence[Row]]) -> Answers:
         """From the rows of each seed's model; ValueError where they are not about the same items."""
         grouped = [_by_item(rows) for rows in rows_by_seed]
-        names = sorted(grouped[0]["greedy"])
-        if any(sorted(one[decoding]) != names for one in grouped for decoding in one):
+        if any(_names(one) != _names(grouped[0]) for one in grouped):
             raise ValueError("the models were not asked the same items")
-        first = grouped[0]["greedy"]
-        values = {
-            decoding: {
-                measure: np.array([[_mean(one[decoding][name], measure) for name in names] for one in grouped])
-                for measure in MEASURES
-            }
-            for decoding in grouped[0]
-        }
-        states = np.array([float(first[name][0]["num_states"]) for name in names])
-        return Answers(values, states, tuple(first[name][0]["cluster"] for name in names))
+        return Answers({decoding: _asked([one[decoding] for one in grouped]) for decoding in grouped[0]})
 
     def part(self, decoding: str, measure: str, band: tuple[int, int] | None = None) -> Part:
         """Values (S, I), weights (S, I) and clusters of the items whose states lie in the band."""
         low, high = band or (0, 10**6)
-        chosen = np.flatnonzero((self.states >= low) & (self.states <= high))
-        value_SI = self.values[decoding][measure][:, chosen]
-        weight_I = self.states[chosen] if measure == "step" else np.ones(len(chosen))
-        return value_SI, np.broadcast_to(weight_I, value_SI.shape), [self.clusters[place] for place in chosen]
+        asked = self.by_decoding[decoding]
+        chosen = np.flatnonzero((asked.states >= low) & (asked.states <= high))
+        value_SI = asked.values[measure][:, chosen]
+        weight_I = asked.states[chosen] if measure == "step" else np.ones(len(chosen))
+        return value_SI, np.broadcast_to(weight_I, value_SI.shape), [asked.clusters[place] for place in chosen]
 
 
 def _by_item(rows: Sequence[Row]) -> dict[str, dict[str, list[Row]]]:
     found: dict[str, dict[str, list[Row]]] = {}
     for row in rows:
         decoding = "greedy" if str(row["decoding"]).startswith("greedy") else "sampled"
-        found.setdefault(decoding, {}).setdefault(row["item_id"], []).append(row)
+        name = decoding if row["benchmark"] == HELD_OUT else f"{row['benchmark']}, {decoding}"
+        found.setdefault(name, {}).setdefault(row["item_id"], []).append(row)
     return found
+
+
+def _names(grouped: Mapping[str, Mapping[str, Any]]) -> dict[str, list[str]]:
+    return {decoding: sorted(items) for decoding, items in grouped.items()}
+
+
+def _asked(seeds: Sequence[Mapping[str, Sequence[Row]]]) -> Asked:
+    names = sorted(seeds[0])
+    values = {
+        measure: np.array([[_mean(items[name], measure) for name in names] for items in seeds]) for measure in MEASURES
+    }
+    first = [seeds[0][name][0] for name in names]
+    states = np.array([float(row["num_states"]) for row in first])
+    return Asked(values, states, tuple(row["cluster"] for row in first))
 
 
 def _mean(rows: Sequence[Row], measure: str) -> float:
@@ -83,6 +99,7 @@ def _measure(row: Row, measure: str) -> float:
         "final": float(final),
         "all correct": float(final and whole),
         "wrong logic": float(final and not whole),
+        "gap": float(final) - step_share(row),
         "format": float(not row["faults"]),
         "length": float(row["token_count"]),
     }[measure]
@@ -103,11 +120,13 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that is told: figures, the chosen learning rates, and learning curves as means over seeds."""
+    """Everything that is told: figures, the chosen learning rates, learning curves as means over seeds, and how
+    trainings ended: mean, lowest and highest of the seeds."""
 
     figures: tuple[Figure, ...]
     rates: dict[str, float]
     curves: dict[str, dict[str, list[tuple[float, float]]]]
+    ends: dict[str, dict[str, Spread]]
     num_seeds: int
     num_items: int
     num_programs: int
@@ -125,7 +144,7 @@ def figures(
     rivals = [name for name in dict.fromkeys((START, first, RIVAL)) if name in everything]
     found: list[Figure] = []
     for name, answers in everything.items():
-        for decoding in answers.values:
+        for decoding in answers.by_decoding:
             for measure in MEASURES:
                 for band in (None, *BANDS):
                     value_SI, weight_SI, clusters = answers.part(decoding, measure, band)
@@ -148,9 +167,37 @@ def figures(
         arm: {column: mean for column in CURVES if (mean := _mean_curve(by_seed, column))}
         for arm, by_seed in curves.items()
     }
-    answers = after[first]
-    num_seeds = len(next(iter(answers.values.values()))["final"])
-    return Figures(tuple(found), dict(rates), shown, num_seeds, len(answers.clusters), len(set(answers.clusters)))
+    asked = after[first].by_decoding["greedy"]
+    ends = {arm: {column: _end(by_seed, column) for column in ENDS} for arm, by_seed in curves.items()}
+    for arm, by_seed in curves.items():
+        ends[arm]["generated tokens"] = _spread([sum(_numbers(rows, "generated_tokens")) for rows in by_seed])
+    return Figures(
+        tuple(found),
+        dict(rates),
+        shown,
+        ends,
+        len(asked.values["final"]),
+        len(asked.clusters),
+        len(set(asked.clusters)),
+    )
+
+
+def _numbers(rows: Sequence[Row], column: str) -> list[float]:
+    return [float(row[column]) for row in rows if isinstance(row.get(column), int | float)]
+
+
+def _end(by_seed: Sequence[Sequence[Row]], column: str) -> Spread:
+    """The column over the last quarter of the updates."""
+    means = []
+    for rows in by_seed:
+        numbers = _numbers(rows, column)
+        last = numbers[-max(1, len(numbers) // 4) :]
+        means.append(sum(last) / len(last) if last else float("nan"))
+    return _spread(means)
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return sum(values) / len(values), min(values), max(values)
 
 
 def _mean_curve(by_seed: Sequence[Sequence[Row]], column: str) -> list[tuple[float, float]]:
@@ -182,7 +229,22 @@ def tables(found: Figures) -> list[Table]:
             ]
             table.add_row(measure, band, *cells)
         made.append(table)
-    return made
+    return [*made, _ends_table(found)]
+
+
+def _ends_table(found: Figures) -> Table:
+    title = (
+        "training: means over the last quarter of the updates, and tokens in all; mean [lowest–highest] of the seeds"
+    )
+    table = Table("", *found.ends, title=title, box=SIMPLE)
+    for column in next(iter(found.ends.values())):
+        digits = 0 if column in ("generated tokens", "length") else 3
+        cells = [
+            f"{mean:,.{digits}f} [{low:,.{digits}f}–{high:,.{digits}f}]"
+            for mean, low, high in (ends[column] for ends in found.ends.values())
+        ]
+        table.add_row(column.replace("_", " "), *cells)
+    return table
 
 
 def _shown(one: Interval, measure: str) -> str:
@@ -208,7 +270,9 @@ def _change(one: Figure, rival: str) -> str:
 def as_json(found: Figures) -> dict[str, Any]:
     """The figures as plain data; ends of intervals that do not exist are null."""
     return {
-        **{name: getattr(found, name) for name in ("rates", "curves", "num_seeds", "num_items", "num_programs")},
+        **{
+            name: getattr(found, name) for name in ("rates", "curves", "ends", "num_seeds", "num_items", "num_programs")
+        },
         "figures": [finite(asdict(one)) for one in found.figures],
     }
 

@@ -14,13 +14,14 @@ import pytest
 
 from benchmarks.bilevel import ARMS, OPTIONS, OWN_ARMS, RECIPE, arm_changes
 from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
-from tests.flows.jobs import ROOT
+from tests.flows.jobs import BENCHMARKS, ROOT
 from training.config import load_recipe
 
 
 def row(item: str, steps: list[bool], final: bool, decoding: str = "greedy, at most 9 tokens") -> dict[str, Any]:
     return {
         "item_id": item,
+        "benchmark": "held_out",
         "cluster": item[0],
         "decoding": decoding,
         "num_states": len(steps),
@@ -38,10 +39,11 @@ WORSE = [row("a1", [False, False], False), row("b1", [False] * 3, False), row("c
 
 def test_answers_are_counted_per_seed_and_item() -> None:
     found = Answers.of([SEED_A, SEED_B])
-    assert found.values["greedy"]["final"].tolist() == [[1, 1, 0], [1, 1, 1]]
-    assert found.values["greedy"]["all correct"].tolist() == [[1, 0, 0], [0, 1, 1]]
-    assert found.values["greedy"]["wrong logic"].tolist() == [[0, 1, 0], [1, 0, 0]]
-    assert found.states.tolist() == [2, 3, 1]
+    greedy = found.by_decoding["greedy"]
+    assert greedy.values["final"].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert greedy.values["all correct"].tolist() == [[1, 0, 0], [0, 1, 1]]
+    assert greedy.values["wrong logic"].tolist() == [[0, 1, 0], [1, 0, 0]]
+    assert greedy.states.tolist() == [2, 3, 1]
     value_SI, weight_SI, clusters = found.part("greedy", "step", (1, 2))
     assert (weight_SI.tolist(), clusters) == ([[2, 1], [2, 1]], ["a", "c"])
     assert np.allclose(value_SI, [[1, 0], [0.5, 1]])
@@ -50,7 +52,14 @@ def test_answers_are_counted_per_seed_and_item() -> None:
 def test_samples_of_an_item_are_averaged() -> None:
     drawn = [with_decoding(one, "2 samples") for one in (SEED_A[0], WORSE[0])]
     found = Answers.of([[*SEED_A, *drawn, *[with_decoding(one, "2 samples") for one in SEED_A[1:]]]])
-    assert found.values["sampled"]["final"].tolist() == [[0.5, 1, 0]]
+    assert found.by_decoding["sampled"].values["final"].tolist() == [[0.5, 1, 0]]
+
+
+def test_benchmarks_stand_beside_held_out_programs() -> None:
+    rows = [*SEED_A, {**row("x1", [True], True), "benchmark": "cruxeval"}]
+    found = Answers.of([rows, rows])
+    assert found.by_decoding["cruxeval, greedy"].values["final"].tolist() == [[1], [1]]
+    assert found.by_decoding["greedy"].values["gap"].tolist() == [[0, 1 - 1 / 3, 0]] * 2
 
 
 def with_decoding(one: dict[str, Any], decoding: str) -> dict[str, Any]:
@@ -63,7 +72,7 @@ def test_models_that_were_asked_other_items_are_refused() -> None:
 
 
 def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
-    curve = [[{"update": 1, "step_reward": 0.2}, {"update": 2, "step_reward": 0.4}]] * 2
+    curve = [[{"update": 1, "step_reward": 0.2, "generated_tokens": 7}, {"update": 2, "step_reward": 0.4}]] * 2
     found = figures(
         Answers.of([WORSE]),
         {"terminal": Answers.of([WORSE, SEED_A]), "bilevel": Answers.of([SEED_A, SEED_B])},
@@ -81,7 +90,9 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
     assert final.changes["terminal"].mean == pytest.approx((2 / 3 + 1 / 3) / 2)
     assert found.curves["bilevel"]["step_reward"] == [(1.0, 0.2), (2.0, 0.4)]
     assert json.loads(json.dumps(as_json(found)))["num_seeds"] == 2
-    assert len(tables(found)) == 1
+    assert found.ends["bilevel"]["step_reward"] == (0.4, 0.4, 0.4), "the last quarter of the updates"
+    assert found.ends["bilevel"]["generated tokens"] == (7, 7, 7)
+    assert len(tables(found)) == 2
     html = page(found)
     assert "bilevel 0.0002" in html and "<svg" in html
 
@@ -99,10 +110,12 @@ def test_arms_are_modes_with_options() -> None:
 def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
     code = (
         "import dataclasses; from benchmarks import bilevel; size = bilevel.SIZES['quick'];"
-        "bilevel.SIZES['quick'] = dataclasses.replace(size, test_programs=10); bilevel.main()"
+        "bilevel.SIZES['quick'] = dataclasses.replace("
+        "size, test_programs=10, benchmarks=('cruxeval',)); bilevel.main()"
     )
     given = ["--arms", "terminal,bilevel", "--seeds", "1", "--home", str(tmp_path / "home")]
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
+    clean["STEPCODE_BENCHMARKS"] = str(BENCHMARKS)
 
     def run() -> str:
         ended = subprocess.run(
@@ -114,6 +127,7 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
     first = run()
     found = json.loads(first)
     assert {one["arm"] for one in found["figures"]} == {"start", "terminal", "bilevel"}
+    assert {one["decoding"] for one in found["figures"]} == {"greedy", "sampled", "cruxeval, greedy"}
     assert (found["num_seeds"], found["num_items"]) == (1, 10)
     before = sorted((tmp_path / "home" / "artifacts").rglob("*"))
     assert run() == first
