@@ -70,7 +70,7 @@ def with_states(
     reached = Counter(anchor for anchor, _ in states)
     text = instrumented.split("\n")
     for (anchor, true_text), step in zip(states, steps, strict=False):
-        name, colon, value = step.text.strip().partition(":")
+        name, colon, value = step.text.lstrip().rstrip("\r\n").partition(":")  # as `state_matches` reads it
         line = lines[anchor]
         name = name.strip()
         named = bool(colon) and step.closed and name == true_text.partition(":")[0]
@@ -81,16 +81,23 @@ def with_states(
 
 def _setting(name: str, value: str) -> str:
     """An assignment that keeps the variable's type: to the text where it is a string, to the literal where it is one of
-    the same type, else to itself."""
-    chosen = f"{value!r} if type({name}) is type('') else "
+    the same type, else to itself. What shows that value already stays the same object, so that other names for it
+    still share its changes."""
+    shown = [value]
+    to_literal = name
     try:
         literal = repr(parse_literal(value))
         parse_literal(literal)
     except (ValueError, RecursionError):
-        literal = ""
-    if literal:
-        chosen += f"{literal} if type({name}) is type({literal}) else "
-    return f"{name} = {chosen}{name}"
+        pass
+    else:
+        shown.append(literal)
+        same = f"repr({name}) == {literal!r}"
+        if "{" in literal:  # sets and dicts compare by content, in whatever order they are shown
+            same = f"({same} or {name} == {literal} and sorted(repr({name})) == sorted({literal!r}))"
+        to_literal = f"{literal} if type({name}) is type({literal}) and not {same} else {name}"
+    to_text = f"{name} if {name}.rstrip('\\r\\n') in {tuple(shown)!r} else {value!r}"
+    return f"{name} = ({to_text}) if type({name}) is type('') else {to_literal}"
 
 
 @lru_cache(maxsize=4096)

@@ -54,6 +54,36 @@ def test_lists_change_in_place(sandbox: Sandbox) -> None:
     assert told(sandbox, source, "f(1)", ["a: [1]", "a: [1, 5]", "b: 6"])[2] == "b: 6"
 
 
+U = "    u = x + 1\n"  # said wrongly, so that the program runs again
+
+
+def told_last(sandbox: Sandbox, body: str, *printed: str) -> str:
+    """The last own truth but that of the return, of a body after a wrong `u`."""
+    return told(sandbox, f"def f(x):\n{U}{body}", "f(1)", ["u: 9", *printed])[len(printed)]
+
+
+def test_a_value_that_is_said_rightly_stays_the_object_that_other_names_share(sandbox: Sandbox) -> None:
+    body = "    a = [1]\n    b = a\n    b.append(2)\n    c = len(a)\n    return c\n"
+    assert told_last(sandbox, body, "a: [1]", "b: [1]", "b: [1, 2]", "c: 2") == "c: 2"
+    assert told_last(sandbox, body, "a: [1]", "b: [1]", "b: [1,2]", "c: 2") == "c: 2"
+    # 1 and True are equal and not the same: b is set, and is a list of its own from there
+    assert told_last(sandbox, body, "a: [1]", "b: [True]", "b: [True, 2]", "c: 1") == "c: 1"
+    body = "    a = {1: 2, 3: 4}\n    b = a\n    b[5] = 6\n    c = len(a)\n    return c\n"
+    assert told_last(sandbox, body, "a: {3: 4, 1: 2}", "b: {1: 2, 3: 4}", "b: {5: 6, 3: 4, 1: 2}", "c: 3") == "c: 3"
+    assert told_last(sandbox, body, "a: {1: 2, 3: 4}", "b: {1: 2, 3: 5}", "b: {1: 2, 3: 5, 5: 6}", "c: 2") == "c: 2"
+
+
+@pytest.mark.parametrize("value", ["ab ", "ab\\n", " ab", "5", '"ab"'])
+def test_a_string_that_is_said_rightly_keeps_its_blanks_and_line_ends(sandbox: Sandbox, value: str) -> None:
+    body = f"    s = '{value}'\n    n = len(s)\n    return n\n"
+    shown = value.replace("\\n", "\n")
+    truth = f"n: {len(shown)}"
+    assert told_last(sandbox, body, f"s: {shown}", truth) == truth
+    assert told_last(sandbox, body, f"\ns: {shown}\n", truth) == truth
+    if value == "5":  # which counts as right with blanks around it, as a literal does
+        assert told_last(sandbox, body, "s:  5 ", truth) == truth
+
+
 def test_another_course_ends_it(sandbox: Sandbox) -> None:
     source = (
         "def f(x):\n    a = x + 1\n    if a > 5:\n        b = a * 2\n        return b\n    c = a - 1\n    return c\n"
