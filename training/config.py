@@ -44,6 +44,10 @@ ModeName = Literal[
 ]
 # Modes that give all tokens of a response one advantage.
 WHOLE_RESPONSE_MODES = frozenset({"terminal", "outcome", "whitebox", "whitebox_gated"})
+CISPO_BOUND = (
+    "rl.loss_type = 'cispo' cuts every ratio down to epsilon_high, which falls back to epsilon: below 1 all tokens"
+    " count the same share less; set rl.epsilon_high to 1 or more (TRL recommends 5)"
+)
 TRAINED_TASKS: tuple[Task, ...] = ("output", "input", "coverage", "state", "path")
 QuestionTask = Literal["coverage", "state", "path", "next_statement", "variable"]
 QUESTION_TASKS: tuple[QuestionTask, ...] = ("coverage", "state", "path")
@@ -268,7 +272,11 @@ class RlSection(Section):
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.001, ge=0, description="Weight of the KL term of eq. 15; the paper names no value.")
     epsilon: float = Field(default=0.2, gt=0, description="Clip range.")
-    epsilon_high: float | None = Field(default=None, gt=0)
+    epsilon_high: float | None = Field(
+        default=None,
+        gt=0,
+        description="Upper clip range; none: epsilon. With loss_type 'cispo' the most that a ratio counts, 5 in TRL.",
+    )
     length_parts: int = Field(default=2, ge=1, description="Parts of similar length in a forward pass.")
     share_prompts: bool = Field(
         default=False, description="A forward pass has each prompt once, followed by all of its rollouts."
@@ -363,6 +371,8 @@ class Recipe(Section):
                 f"rl.loss_type = '{rl.loss_type}' is meant for one advantage per response and changes meaning"
                 " with one per token: use 'dapo', or rl.mode = 'terminal'"
             )
+        if rl.loss_type == "cispo" and (rl.epsilon_high is None or rl.epsilon_high < 1):
+            raise ValueError(CISPO_BOUND)
         return self
 
 

@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig
 
 from evaluation.prompts import TAGS
-from training.config import WHOLE_RESPONSE_MODES, RlSection
+from training.config import CISPO_BOUND, WHOLE_RESPONSE_MODES, RlSection
 
 
 class UnsupportedSetting(ValueError):
@@ -16,7 +16,7 @@ class UnsupportedSetting(ValueError):
 
 
 def refuse_unsound(section: RlSection, args: GRPOConfig, model: Any) -> None:
-    """Refuse what breaks per-token credit silently."""
+    """Refuse what breaks per-token credit, or the loss, silently."""
     by_step = section.mode not in WHOLE_RESPONSE_MODES
     if by_step and args.importance_sampling_level != "token":
         raise UnsupportedSetting(
@@ -29,6 +29,8 @@ def refuse_unsound(section: RlSection, args: GRPOConfig, model: Any) -> None:
         raise UnsupportedSetting(
             "off_policy_mask_threshold tests the sign of one advantage per response: leave it unset"
         )
+    if args.loss_type == "cispo" and (args.epsilon_high is None or args.epsilon_high < 1):
+        raise UnsupportedSetting(CISPO_BOUND)
     if args.mask_truncated_completions:
         raise UnsupportedSetting("mask_truncated_completions hides truncated responses, which should lose reward")
     if args.beta > 0 and not isinstance(model, str):

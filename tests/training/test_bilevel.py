@@ -189,6 +189,7 @@ def test_a_killed_run_equals_one_that_was_not(tmp_path: Path, dataset: Path, sft
     [
         ("importance_sampling_level", "sequence", "cancels step credit"),
         ("loss_type", "vespo", "one advantage per response"),
+        ("loss_type", "cispo", "epsilon_high to 1 or more"),
         ("off_policy_mask_threshold", 0.1, "sign of one advantage"),
         ("mask_truncated_completions", True, "should lose reward"),
     ],

@@ -44,6 +44,8 @@ def test_an_unknown_key_is_named_with_the_known_ones(tmp_path: Path) -> None:
     [
         ({"rl.importance_sampling_level": "sequence"}, "cancels step credit"),
         ({"rl.loss_type": "vespo"}, "one advantage per response"),
+        ({"rl.loss_type": "cispo"}, "epsilon_high to 1 or more"),
+        ({"rl.loss_type": "cispo", "rl.epsilon_high": 0.28, "rl.mode": "terminal"}, "epsilon_high to 1 or more"),
         ({"slice.output": 0.9}, "sum to 1"),
         ({"model.kind": "pretrained"}, "needs name_or_path"),
         ({"model.num_heads": 3}, "no multiple of num_heads"),
@@ -62,6 +64,11 @@ def test_what_cannot_work_is_refused(changes: dict[str, object], message: str) -
 def test_sequence_ratios_are_allowed_where_there_is_no_step_credit() -> None:
     changes = {"rl.importance_sampling_level": "sequence", "rl.mode": "terminal"}
     assert load_recipe("tiny", changes).rl.importance_sampling_level == "sequence"
+
+
+def test_ratios_that_are_only_cut_from_above_keep_those_of_one() -> None:
+    changes = {"rl.loss_type": "cispo", "rl.epsilon_high": 5.0}
+    assert load_recipe("tiny", changes).rl.epsilon_high == 5
 
 
 @pytest.mark.parametrize("name", ["no_such", "../tiny", "missing.toml"])
