@@ -118,8 +118,12 @@ def whitebox(step_rewards: Sequence[float], final_reward: float, section: RlSect
 
 
 def whitebox_gated(step_rewards: Sequence[float], final_reward: float, section: RlSection) -> float:
-    """`whitebox` where the final answer is right, else 0, as ExecVerify's published code has it."""
-    return final_reward * whitebox(step_rewards, final_reward, section)
+    """`whitebox` where the final answer is right, else 0, as ExecVerify's published code has it.
+
+    Without steps it is `whitebox`: the share of tests that a program passed is no answer to gate by.
+    """
+    gate = final_reward if step_rewards else 1.0
+    return gate * whitebox(step_rewards, final_reward, section)
 
 
 @dataclass(frozen=True)

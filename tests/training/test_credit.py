@@ -75,6 +75,9 @@ def test_dependence_credits_only_the_steps_that_use_the_value() -> None:
         ([1.0, 0.0], 1.0, 1.5, 1.5),
         ([1.0, NAN], 0.0, 1.0, 0.0),  # what could not be judged enters no mean
         ([], 1.0, 2.0, 2.0),  # no question: as published
+        ([], 0.0, 0.0, 0.0),
+        ([], 0.5, 1.0, 1.0),  # half of a program's tests passed: its share, twice as everywhere, and not squared
+        ([], 1.05, 2.1, 2.1),
     ],
 )
 def test_whitebox_rewards_of_the_published_cases(
