@@ -23,7 +23,7 @@ from execution.sandbox import Sandbox
 from training.advantages import token_advantages
 from training.code_rewards import grade_example
 from training.config import Recipe
-from training.dynamic_sampling import Batch, with_variance
+from training.dynamic_sampling import Batch, allowed_rows, with_variance
 from training.examples import Encoded, Example
 from training.grading import Graded
 from training.group_credit import Credit, group_credit
@@ -108,13 +108,16 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         found = rollouts([row["prompt"] for row in inputs], self)
         self.sampling_round = 0
         graded = self._grade(inputs, found["completion_ids"])
-        return Batch(list(inputs), found["prompt_ids"], found["completion_ids"], graded)
+        traces = [self.examples[row["example"]].example.trace for row in inputs]
+        return Batch(list(inputs), found["prompt_ids"], found["completion_ids"], graded, traces)
 
     def _another(self, number: int, place: int) -> dict[str, Any]:
-        """The row that takes a dead group's place: any of the run's, drawn from the seed and the update."""
+        """The row that takes a dead group's place: any that the curriculum allows, drawn from the seed and the
+        update."""
         dataset: Any = self.train_dataset
         parts = (self.state.global_step, self.accelerator.process_index, number, place)
-        row: dict[str, Any] = dataset[rollout_seed(self.args.seed, *parts) % len(dataset)]
+        num_rows = allowed_rows(self.recipe_rl, len(dataset), self.state.global_step)
+        row: dict[str, Any] = dataset[rollout_seed(self.args.seed, *parts) % num_rows]
         return row
 
     def _sampled_with_variance(self, inputs: list[dict[str, Any]]) -> Batch:

@@ -6,13 +6,14 @@ after them stays in the batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from training.config import WHOLE_RESPONSE_MODES, RlSection
-from training.credit import MODES
+from execution.traces import Trace
+from training.config import RlSection
 from training.grading import Graded
+from training.group_credit import without_variance
 
 Inputs = dict[str, Any]
 Ids = list[int]
@@ -20,12 +21,13 @@ Ids = list[int]
 
 @dataclass
 class Batch:
-    """Rows of a batch with their rollouts, all in group order; `replaced` groups had no variance."""
+    """Rows of a batch with their rollouts and traces, all in group order; `replaced` groups had no variance."""
 
     inputs: list[Inputs]
     prompt_ids: list[Ids]
     completion_ids: list[Ids]
     graded: list[Graded]
+    traces: list[Trace | None]
     replaced: int = 0
 
     def put(self, mine: slice, other: Batch, theirs: slice) -> None:
@@ -34,17 +36,20 @@ class Batch:
         self.prompt_ids[mine] = other.prompt_ids[theirs]
         self.completion_ids[mine] = other.completion_ids[theirs]
         self.graded[mine] = other.graded[theirs]
+        self.traces[mine] = other.traces[theirs]
+
+    def dead(self, rows: slice, section: RlSection) -> bool:
+        """Whether the group in these rows has no variance."""
+        return without_variance(self.graded[rows], self.traces[rows], section)
 
 
-def without_variance(group: Sequence[Graded], section: RlSection) -> bool:
-    """Whether all rollouts of a group have the same rewards, as the mode sees them: equation 10 gives them nothing."""
-    reward = MODES[section.mode].reward
-
-    def seen(one: Graded) -> str:
-        by_step = () if section.mode in WHOLE_RESPONSE_MODES else one.credited
-        return repr((by_step, reward(one.step_rewards, one.final_reward, section)))
-
-    return len({seen(one) for one in group}) == 1
+def allowed_rows(section: RlSection, num_rows: int, update: int) -> int:
+    """From how many of the run's first rows a replacement may be drawn: from all; under a curriculum from those that
+    the run uses until the end of the third in which `update` (from 0) is."""
+    if section.curriculum == "none":
+        return num_rows
+    third = min(2, 3 * update // section.updates)
+    return max(1, num_rows * (third + 1) // 3)
 
 
 def with_variance(
@@ -62,14 +67,14 @@ def with_variance(
     batch = sample(inputs, 0)
     for number in range(1, section.dynamic_sampling + 1):
         starts = range(0, len(batch.graded), group_size)
-        dead = [start for start in starts if without_variance(batch.graded[start : start + group_size], section)]
+        dead = [start for start in starts if batch.dead(slice(start, start + group_size), section)]
         if not dead:
             break
         rows = [row for place, _ in enumerate(dead) for row in [another(number, place)] * group_size]
         found = sample(rows, number)
         for place, start in enumerate(dead):
             chosen = slice(place * group_size, (place + 1) * group_size)
-            if not without_variance(found.graded[chosen], section):
+            if not found.dead(chosen, section):
                 batch.put(slice(start, start + group_size), found, chosen)
                 batch.replaced += 1
     return batch

@@ -18,6 +18,7 @@ from training.grading import Graded
 from training.uses import uses_of
 
 NAN = float("nan")
+ALIKE = 1e-6  # sums of equal rewards may differ by their rounding
 
 
 @dataclass(frozen=True)
@@ -37,17 +38,19 @@ def group_credit(
     traces: Sequence[Trace | None],
     section: RlSection,
     group_size: int,
-    accelerator: Accelerator,
+    accelerator: Accelerator | None = None,
 ) -> Credit:
     """The credit of this process's responses, in group order.
 
     Groups may straddle processes, so rewards are gathered first; every process takes part, with the widest number of
-    anchors, also where it has none itself.
+    anchors, also where it has none itself. Without an accelerator they are whole groups, and nothing is gathered.
     """
-    device, mode = accelerator.device, MODES[section.mode]
+    device = accelerator.device if accelerator else torch.device("cpu")
+    gather = accelerator.gather if accelerator else Tensor.clone
+    mode = MODES[section.mode]
     num_local = len(graded)
     widest = torch.tensor([max([len(one.step_rewards) for one in graded], default=0)], device=device)
-    num_anchors = int(accelerator.gather(widest).max())
+    num_anchors = int(gather(widest).max())
     reward_BN = torch.full((num_local, num_anchors), NAN, device=device)
     start_BN = torch.zeros(num_local, num_anchors, dtype=torch.long, device=device)
     end_BN = torch.zeros_like(start_BN)
@@ -62,11 +65,11 @@ def group_credit(
     sequence_B = torch.tensor([sequence_number(one.sequence) for one in graded], device=device)
 
     def gathered(values_B: Tensor) -> Tensor:
-        every: Tensor = accelerator.gather(values_B)
+        every: Tensor = gather(values_B)
         return every.view(len(every) // group_size, group_size, *values_B.shape[1:])
 
     def local(values_PG: Tensor) -> Tensor:
-        low = accelerator.process_index * num_local
+        low = accelerator.process_index * num_local if accelerator else 0
         return values_PG.flatten(0, 1)[low : low + num_local]
 
     uses_PGNN = None
@@ -80,6 +83,14 @@ def group_credit(
         end_BN=end_BN,
         final_B=local(final_advantage(gathered(final_B))),
     )
+
+
+def without_variance(group: Sequence[Graded], traces: Sequence[Trace | None], section: RlSection) -> bool:
+    """Whether no rollout of a whole group gets more than another: all get nothing, or all the same A_intra, which is a
+    constant push."""
+    credit = group_credit(group, traces, section, len(group))
+    alike = torch.allclose(credit.step_BN, credit.step_BN[:1].expand_as(credit.step_BN), atol=ALIKE)
+    return alike and not credit.final_B.any()
 
 
 def sequence_number(sequence: tuple[str, ...]) -> int:

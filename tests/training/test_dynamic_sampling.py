@@ -14,8 +14,9 @@ from tests.training.test_bilevel import END, STEP_A, STEP_B, WRONG_A, WRONG_B, W
 from tests.training.tiny_data import tiny_recipe
 from training.bilevel import BiLevelTrainer
 from training.config import RlSection
-from training.dynamic_sampling import Batch, with_variance, without_variance
+from training.dynamic_sampling import Batch, allowed_rows, with_variance
 from training.grading import Graded
+from training.group_credit import without_variance
 from training.metrics import ROLLOUTS, read_metrics
 from training.rl import run_rl
 from training.soundness import UnsupportedSetting
@@ -25,8 +26,18 @@ NAN = math.nan
 RIGHT, HALF, WRONG = STEP_A + STEP_B + END, STEP_A + WRONG_B + WRONG_END, WRONG_A + WRONG_B + WRONG_END
 
 
-def graded(steps: tuple[float, ...], final: float, own: tuple[float, ...] = ()) -> Graded:
-    return Graded("", steps, ((0, 1),) * len(steps), final, ("0", "1"), (), not math.isnan(final), "", own)
+def graded(
+    steps: tuple[float, ...],
+    final: float,
+    own: tuple[float, ...] = (),
+    sequence: tuple[str, ...] = ("0", "1"),
+) -> Graded:
+    return Graded("", steps, ((0, 1),) * len(steps), final, sequence, (), not math.isnan(final), "", own)
+
+
+def no_run(num_blocks: int) -> Graded:
+    """An unusable input with so many blocks after it."""
+    return graded((0.0,) * num_blocks, 0, (), ("no run",) * num_blocks)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +51,46 @@ def graded(steps: tuple[float, ...], final: float, own: tuple[float, ...] = ()) 
         ("whitebox_gated", [graded((1, 0), 0), graded((0, 0), 0)], True),
         ("bilevel", [graded((1, NAN), NAN)] * 2, True),
         ("own_state", [graded((0, 0), 0, (0, 1)), graded((0, 0), 0, (0, 0))], False),
+        ("bilevel", [no_run(2), no_run(3)], True),  # all are wrong, and no two are compared
+        ("step", [no_run(2), no_run(3)], True),
+        ("bilevel", [graded((1,), 1), graded((0,), 1)], True),  # a single anchor is trained by the answer alone
+        ("bilevel", [graded((1,), 1), graded((0,), 0)], False),
+        ("first_divergence", [graded((0, 1), 0), graded((0, 0), 0)], True),  # alike until they diverge
+        ("first_divergence", [graded((1, 1), 0), graded((1, 0), 0)], False),
+        ("bilevel", [graded((0, 1), 0), graded((0, 0), 0)], False),
+        # runs of their own, not compared: A_intra alone pays one and not the other
+        ("bilevel", [graded((1, 1), 0, (), ("0", "1")), graded((0, 0), 0, (), ("0", "2"))], False),
+        ("step", [graded((1, 1), 0, (), ("0", "1")), graded((0, 0), 0, (), ("0", "2"))], True),
+        ("dependence", [graded((1, 0), 0)] * 3, True),
+        ("terminal", [graded((), 0.5), graded((), 1.05)], False),
     ],
 )
 def test_what_a_group_without_variance_is(mode: str, group: list[Graded], dead: bool) -> None:
-    assert without_variance(group, RlSection(mode=mode)) is dead
+    assert without_variance(group, [None] * len(group), RlSection(mode=mode)) is dead
+    centred = RlSection(mode=mode, center_intra=True)
+    assert without_variance(group, [None] * len(group), centred) is (dead or group[0].sequence != group[1].sequence)
+
+
+def test_replacements_stay_within_the_curriculum() -> None:
+    plain, easy_first = RlSection(updates=6), RlSection(updates=6, curriculum="anchors")
+    assert [allowed_rows(plain, 18, update) for update in range(6)] == [18] * 6
+    assert [allowed_rows(easy_first, 18, update) for update in range(6)] == [6, 6, 12, 12, 18, 18]
+    # thirds that divide nothing evenly: no row of a later update's third
+    short = RlSection(updates=4, curriculum="level")
+    assert [allowed_rows(short, 8, update) for update in range(4)] == [2, 2, 5, 8]
+    assert allowed_rows(RlSection(updates=1, curriculum="level"), 1, 0) == 1
+
+
+@pytest.mark.parametrize(("curriculum", "most"), [("anchors", 3), ("none", 9)])
+def test_the_trainer_draws_replacements_from_what_the_curriculum_allows(
+    tmp_path: Path, sft_folder: Path, curriculum: str, most: int
+) -> None:
+    recipe = tiny_recipe(rl__updates=9, rl__prompts_per_update=1, rl__dynamic_sampling=1, rl__curriculum=curriculum)
+    trainer = make_trainer(recipe, sft_folder, tmp_path, [])
+    drawn = [trainer._another(1, place)["example"] for place in range(60)]
+    assert set(drawn) == set(range(most))
+    trainer.state.global_step = 8
+    assert set(range(9)) == {trainer._another(1, place)["example"] for place in range(90)}
 
 
 def test_a_dead_group_is_replaced_by_one_that_teaches_and_no_other() -> None:
@@ -55,7 +102,8 @@ def test_a_dead_group_is_replaced_by_one_that_teaches_and_no_other() -> None:
         names = [row["name"] for row in rows]
         asked.append((number, names))
         values = [graded((), finals[name][place % 2]) for place, name in enumerate(names)]
-        return Batch(list(rows), [[ord(name)] for name in names], [[number] for _ in names], values)
+        prompts, samples = [[ord(name)] for name in names], [[number] for _ in names]
+        return Batch(list(rows), prompts, samples, values, [None] * len(names))
 
     section = RlSection(dynamic_sampling=3, group_size=2)
     inputs = [{"name": name} for name in "aabb"]
