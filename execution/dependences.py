@@ -1,23 +1,32 @@
 """Data dependences between print anchors: whose value is used, directly or through others, to compute whose.
 
 Read from the syntax tree of the instrumented program, without running it. Names carry the anchors that their value
-may come from; a test carries its anchors to what its branches set. Arguments flow into parameters and returned values
-back into calls, of all calls together. Approximations, each on the side of one flow too many: branches and rounds of a
-loop are united, a call of unknown code may change its object and its arguments, a container is one value, a name of
-an outer scope has all the values that it has anywhere.
+may come from; a test carries its anchors to what its branches set, one that leaves a loop to all that the loop sets.
+Arguments flow into parameters, returned and yielded values back into calls, what a function puts into an argument back
+into it, of all calls together. Approximations, each on the side of one flow too many: branches and rounds of a loop
+are united, functions of one name are one, a call of unknown code may change its object and its arguments, names
+assigned from one another share their changes, a container is one value, a name of an outer scope has all the values
+that it has anywhere, what stands in a `try` may depend on all of it.
+
+Not seen, so that a flow may be missing: outer values used by what Python calls by itself (`__add__`, `__next__`);
+objects that a function stores in another, or that a copy, or another result of a builtin function, still shares with
+what it was made from; an outer name's object that is changed elsewhere under that name and read here under another; an
+exception that a `with` swallows; `exec`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-Anchors = frozenset[int]
-NOTHING: Anchors = frozenset()
-_MAX_ROUNDS = 20
+from execution.aliases import Aliases
+from execution.definitions import parameters
+from execution.value_flow import ANY, NOTHING, Anchors, Place, ValueFlow, grow
+
+_IN_PLACE = ast.Add | ast.Sub | ast.Mult | ast.BitOr | ast.BitAnd | ast.BitXor
 
 
 @lru_cache(maxsize=4096)
@@ -30,97 +39,121 @@ def influences(instrumented: str, anchor_lines: tuple[int, ...]) -> frozenset[tu
     tree = ast.parse(instrumented)
     reader = _Reader(tree, {line: index for index, line in enumerate(anchor_lines)})
     try:
-        reader.read(tree)
+        reader.read()
     except RecursionError:
         return frozenset((i, j) for i in range(len(anchor_lines)) for j in range(len(anchor_lines)))
     return frozenset((source, target) for target, sources in reader.found.items() for source in sources)
 
 
-@dataclass(frozen=True)
-class _Place:
-    """Where a statement stands: what the names carry here, what decided that it runs, and its function."""
-
-    names: dict[str, Anchors]
-    tests: Anchors = NOTHING
-    function: str = ""
-
-    def under(self, test: Anchors) -> _Place:
-        return _Place(self.names, self.tests | test, self.function)
-
-
-class _Reader:
-    """What is known over all functions: it only grows, and the program is read until a round adds nothing."""
+class _Reader(ValueFlow):
+    """Reads statements; the whole program again until a round adds nothing."""
 
     def __init__(self, tree: ast.Module, anchors: dict[int, int]) -> None:
+        super().__init__(tree)
+        self.tree = tree
         self.anchors = anchors
         self.found: dict[int, Anchors] = {}
-        self.returned: dict[str, Anchors] = {}
-        self.anywhere: dict[str, Anchors] = {}  # all values of a name, in whatever scope
-        self.parameters = {
-            node.name: _parameters(node.args)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        }
-        self.given: dict[tuple[str, int], Anchors] = {}  # what calls pass to a function's parameter
+        self.aliases: dict[ast.AST, Aliases] = {}
 
-    def read(self, tree: ast.Module) -> None:
-        for _ in range(_MAX_ROUNDS):
-            before = self.size()
-            self.block(tree.body, _Place({}))
-            if self.size() == before:
-                break
+    def read(self) -> None:
+        before = -1
+        while (now := self.size() + sum(map(len, self.found.values()))) != before:
+            before = now
+            self.block(self.tree.body, Place({}, self.aliases_in(self.tree)))
 
-    def size(self) -> int:
-        return sum(
-            len(anchors)
-            for group in (self.found, self.returned, self.anywhere, self.given)
-            for anchors in group.values()
-        )
+    def aliases_in(self, scope: ast.AST) -> Aliases:
+        if scope not in self.aliases:
+            self.aliases[scope] = Aliases(scope, self.known)
+        return self.aliases[scope]
 
-    def block(self, body: Iterable[ast.stmt], place: _Place) -> None:
+    def block(self, body: Iterable[ast.stmt], place: Place) -> None:
         for node in body:
-            read: Callable[[Any, _Place], None] | None = getattr(self, f"read_{type(node).__name__}", None)
+            read: Callable[[Any, Place], None] | None = getattr(self, f"read_{type(node).__name__}", None)
             if read is not None:
                 read(node, place)
 
-    def read_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: _Place) -> None:
-        inner = _Place({}, NOTHING, node.name)
-        for position, name in enumerate(self.parameters[node.name]):
-            self.set_name(name, self.given.get((node.name, position), NOTHING), inner)
+    # -- definitions
+
+    def read_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef, place: Place) -> None:
+        defaults = [*node.args.defaults, *filter(None, node.args.kw_defaults)]
+        loose = self.values(defaults, place)
+        if node.name in self.known.passed_around:
+            loose |= self.given.get(ANY, NOTHING)
+        if node.name in self.known.implicit:
+            loose |= frozenset(self.anchors.values())
+        grow(self.returned, node.name, self.values(node.decorator_list, place))
+        names = tuple(parameters(node.args))
+        tests = self.called.get(node.name, NOTHING)
+        inner = Place({}, self.aliases_in(node), tests, node.name, names)
+        for position, name in enumerate(names):
+            self.set_name(name, loose | self.given.get((node.name, position), NOTHING), inner)
         self.block(node.body, inner)
 
     read_AsyncFunctionDef = read_FunctionDef
 
-    def read_ClassDef(self, node: ast.ClassDef, place: _Place) -> None:
-        self.block(node.body, place)
+    def read_ClassDef(self, node: ast.ClassDef, place: Place) -> None:
+        inner = place.beside()
+        self.block(node.body, inner)
+        own = NOTHING.union(*(anchors for name, anchors in inner.names.items() if place.names.get(name) != anchors))
+        self.set_name(node.name, own | self.values([*node.bases, *node.decorator_list], place), place)
 
-    def read_Assign(self, node: ast.Assign, place: _Place) -> None:
+    # -- simple statements
+
+    def read_Assign(self, node: ast.Assign, place: Place) -> None:
         self.assign(node.targets, self.value(node.value, place), place)
 
-    def read_AnnAssign(self, node: ast.AnnAssign, place: _Place) -> None:
+    def read_AnnAssign(self, node: ast.AnnAssign, place: Place) -> None:
         if node.value is not None:
             self.assign([node.target], self.value(node.value, place), place)
 
-    def read_AugAssign(self, node: ast.AugAssign, place: _Place) -> None:
-        self.assign([node.target], self.value(node.target, place) | self.value(node.value, place), place)
+    def read_AugAssign(self, node: ast.AugAssign, place: Place) -> None:
+        anchors = self.value(node.target, place) | self.value(node.value, place)
+        if isinstance(node.op, _IN_PLACE) and not isinstance(node.value, ast.Constant):  # of a list, a set
+            self.change([node.target], anchors, place, deep=not isinstance(node.target, ast.Name))
+        self.assign([node.target], anchors, place)
 
-    def read_Return(self, node: ast.Return, place: _Place) -> None:
-        _grow(self.returned, place.function, self.value(node.value, place) | place.tests)
+    def read_Delete(self, node: ast.Delete, place: Place) -> None:
+        for target in node.targets:
+            if not isinstance(target, ast.Name):
+                self.assign([target], NOTHING, place)
 
-    def read_If(self, node: ast.If, place: _Place) -> None:
+    def read_Return(self, node: ast.Return | ast.Raise | ast.Assert, place: Place) -> None:
+        grow(self.returned, place.function, self.values(ast.iter_child_nodes(node), place) | place.tests)
+        tests = self.value(node.test, place) if isinstance(node, ast.Assert) else NOTHING
+        grow(self.ended, place.function, place.tests | tests)
+
+    read_Raise = read_Assert = read_Return
+
+    def read_Break(self, node: ast.Break | ast.Continue, place: Place) -> None:
+        grow(place.left, "", place.tests)
+
+    read_Continue = read_Break
+
+    def read_Expr(self, node: ast.Expr, place: Place) -> None:
+        anchor = self.anchors.get(node.lineno)
+        if anchor is None:
+            self.value(node.value, place)
+            return
+        names = {part.id for part in ast.walk(node.value) if isinstance(part, ast.Name) and part.id != "print"}
+        used = place.tests.union(*(self.look_up(name, place) for name in names))
+        grow(self.found, anchor, used)
+        for name in names:
+            self.set_name(name, used | {anchor}, place)
+
+    # -- blocks
+
+    def read_If(self, node: ast.If, place: Place) -> None:
         self.either([node.body, node.orelse], place.under(self.value(node.test, place)))
 
-    def read_While(self, node: ast.While, place: _Place) -> None:
-        self.loop([], node.test, node.body, place)
-        self.block(node.orelse, place)
+    def read_While(self, node: ast.While, place: Place) -> None:
+        self.loop([], node.test, node, place)
 
-    def read_For(self, node: ast.For | ast.AsyncFor, place: _Place) -> None:
-        self.loop([node.target], node.iter, node.body, place)
-        self.block(node.orelse, place)
+    def read_For(self, node: ast.For | ast.AsyncFor, place: Place) -> None:
+        self.loop([node.target], node.iter, node, place)
 
     read_AsyncFor = read_For
 
-    def read_With(self, node: ast.With | ast.AsyncWith, place: _Place) -> None:
+    def read_With(self, node: ast.With | ast.AsyncWith, place: Place) -> None:
         for item in node.items:
             entered = self.value(item.context_expr, place)
             if item.optional_vars is not None:
@@ -129,123 +162,51 @@ class _Reader:
 
     read_AsyncWith = read_With
 
-    def read_Try(self, node: ast.Try | ast.TryStar, place: _Place) -> None:
-        self.either([[*node.body, *node.orelse], *(handler.body for handler in node.handlers)], place)
-        self.block(node.finalbody, place)
+    def read_Try(self, node: ast.Try | ast.TryStar, place: Place) -> None:
+        first, last = node.body[0].lineno, node.body[-1].end_lineno or 0
+        printed = frozenset(anchor for line, anchor in self.anchors.items() if first <= line <= last)
+        tried = place.under(printed | self.values(node.body, place.beside()))
+        self.either([[*node.body, *node.orelse]], tried)
+        for handler in node.handlers:
+            if handler.name:
+                self.set_name(handler.name, tried.tests, tried)
+        self.either([handler.body for handler in node.handlers], tried)
+        self.block(node.finalbody, tried)
 
     read_TryStar = read_Try
 
-    def read_Match(self, node: ast.Match, place: _Place) -> None:
-        decided = place.under(self.value(node.subject, place))
+    def read_Match(self, node: ast.Match, place: Place) -> None:
+        subject = self.value(node.subject, place)
+        decided = place.under(subject)
         for case in node.cases:
             for part in ast.walk(case.pattern):
                 if isinstance(part, ast.MatchAs | ast.MatchStar) and part.name:
-                    self.set_name(part.name, decided.tests, decided)
+                    self.set_name(part.name, decided.tests | place.names.get(part.name, NOTHING), decided)
+            decided = decided.under(self.value(case.guard, decided))
         self.either([case.body for case in node.cases], decided)
 
-    def read_Expr(self, node: ast.Expr, place: _Place) -> None:
-        anchor = self.anchors.get(node.lineno)
-        used = self.value(node.value, place) | place.tests
-        if anchor is not None:
-            _grow(self.found, anchor, used)
-            for part in ast.walk(node.value):
-                if isinstance(part, ast.Name) and part.id != "print":
-                    self.set_name(part.id, used | {anchor}, place)
-        elif isinstance(node.value, ast.Call):
-            for name in _changed(node.value):
-                self.set_name(name, used | self.look_up(name, place), place)
-
-    def either(self, blocks: Iterable[Sequence[ast.stmt]], place: _Place) -> None:
+    def either(self, blocks: Iterable[Sequence[ast.stmt]], place: Place) -> None:
         """Each block from the same start; afterwards a name carries what it has at any end, or had at the start."""
         ends = []
         for body in blocks:
-            end = _Place(dict(place.names), place.tests, place.function)
+            end = place.beside()
             self.block(body, end)
             ends.append(end.names)
         for name, anchors in [entry for end in ends for entry in end.items()]:
-            _grow(place.names, name, anchors)
+            grow(place.names, name, anchors)
 
-    def loop(self, targets: list[ast.expr], header: ast.expr, body: list[ast.stmt], place: _Place) -> None:
-        for _ in range(_MAX_ROUNDS):
-            before = dict(place.names)
-            decided = self.value(header, place)
-            self.assign(targets, decided, place)
-            self.either([body], place.under(decided))
-            if place.names == before:
-                break
-
-    def assign(self, targets: Iterable[ast.expr], anchors: Anchors, place: _Place) -> None:
-        """A name that is set carries the new value alone; one whose part is set keeps the old one beside it."""
-        anchors |= place.tests
-        for target in targets:
-            for part in _parts(target):
-                root = _root(part)
-                if isinstance(part, ast.Name):
-                    self.set_name(part.id, anchors, place)
-                elif isinstance(root, ast.Name):
-                    self.set_name(root.id, anchors | self.value(part, place), place)
-
-    def set_name(self, name: str, anchors: Anchors, place: _Place) -> None:
-        place.names[name] = anchors
-        _grow(self.anywhere, name, anchors)
-
-    def look_up(self, name: str, place: _Place) -> Anchors:
-        return place.names[name] if name in place.names else self.anywhere.get(name, NOTHING)
-
-    def value(self, node: ast.AST | None, place: _Place) -> Anchors:
-        """The anchors that an expression's value may come from."""
-        if node is None:
-            return NOTHING
-        if isinstance(node, ast.Name):
-            return self.look_up(node.id, place)
-        if isinstance(node, ast.Call) and (name := _called(node)) in self.parameters:
-            return self.call(name, node, place)
-        found = NOTHING.union(*(self.value(part, place) for part in ast.iter_child_nodes(node)))
-        if isinstance(node, ast.NamedExpr):
-            self.set_name(node.target.id, self.value(node.value, place) | place.tests, place)
-        return found
-
-    def call(self, name: str, node: ast.Call, place: _Place) -> Anchors:
-        """A call of the program's own function: arguments by place; by keyword or star each may be any."""
-        first = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        arguments = [*first, *node.args, *(keyword.value for keyword in node.keywords)]
-        passed = [self.value(argument, place) for argument in arguments]
-        loose = bool(node.keywords) or any(isinstance(argument, ast.Starred) for argument in node.args)
-        for position in range(len(self.parameters[name])):
-            by_place = position < len(passed) and not loose
-            anchors = passed[position] if by_place else NOTHING.union(*passed)
-            _grow(self.given, (name, position), anchors | place.tests)
-        return self.returned.get(name, NOTHING)
-
-
-def _grow(where: dict[Any, Anchors], key: Hashable, anchors: Anchors) -> None:
-    where[key] = where.get(key, NOTHING) | anchors
-
-
-def _parameters(arguments: ast.arguments) -> list[str]:
-    several = [arguments.vararg, arguments.kwarg]
-    plain = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [argument.arg for argument in (*plain, *several) if argument is not None]
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-
-
-def _parts(target: ast.expr) -> list[ast.expr]:
-    """The targets in a target: those of a tuple or a list, at any depth."""
-    if isinstance(target, ast.Tuple | ast.List):
-        return [part for each in target.elts for part in _parts(each)]
-    return _parts(target.value) if isinstance(target, ast.Starred) else [target]
-
-
-def _root(target: ast.expr) -> ast.expr:
-    while isinstance(target, ast.Attribute | ast.Subscript | ast.Starred):
-        target = target.value
-    return target
-
-
-def _changed(call: ast.Call) -> list[str]:
-    """Names whose object a call may change: what its method is of, and its arguments."""
-    candidates = [call.func, *call.args] if isinstance(call.func, ast.Attribute) else call.args
-    return [root.id for node in candidates if isinstance(root := _root(node), ast.Name)]
+    def loop(
+        self, targets: list[ast.expr], header: ast.expr, node: ast.For | ast.AsyncFor | ast.While, place: Place
+    ) -> None:
+        left: dict[str, Anchors] = {}
+        before: object = None
+        while (now := (dict(place.names), dict(left))) != before:
+            before = now
+            start = replace(place.beside(), left=left)
+            decided = self.value(header, start) | left.get("", NOTHING)
+            end = start.under(decided)
+            self.assign(targets, decided, end)
+            self.block(node.body, end)
+            for name, anchors in end.names.items():
+                grow(place.names, name, anchors)
+        self.either([node.orelse], place.under(decided))
