@@ -64,13 +64,15 @@ def code_prompt(problem: CodeProblem, style: str) -> Prompt:
 
 @dataclass(frozen=True)
 class CodeScored:
-    """One response judged: what each test said, and whether all passed (None: could not be judged)."""
+    """One response judged: what each test said, whether all passed (None: could not be judged), and how the program ran
+    (`evaluation.run_verdicts`; "" where there was none to run)."""
 
     passed: tuple[bool | None, ...]
     correct: bool | None
     reason: str
     faults: tuple[str, ...]
     program: str
+    verdict: str = ""
 
     @property
     def judged(self) -> bool:
@@ -87,7 +89,8 @@ def score_code(response: Response, problem: CodeProblem, sandbox: Sandbox) -> Co
         return CodeScored((False,) * len(problem.tests), False, MALFORMED, response.faults, "")
     tested = run_tests(program, problem.entry_point, problem.tests, sandbox)
     correct = None if tested.reason == SANDBOX_FAILED else all(tested.passed)
-    return CodeScored(tested.passed, correct, tested.reason or ("" if correct else WRONG), response.faults, program)
+    reason = tested.reason or ("" if correct else WRONG)
+    return CodeScored(tested.passed, correct, reason, response.faults, program, tested.verdict)
 
 
 def passes_hidden(problem: CodeProblem, passed: Sequence[bool | None]) -> bool:

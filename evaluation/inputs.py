@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
+from evaluation.run_verdicts import verdict_of
 from execution.anchors import instrument
 from execution.observe import run_call
 from execution.sandbox import Observation, Sandbox, Verdict
@@ -32,7 +33,8 @@ class InputRun:
     `reason` is empty where the call returned a literal or other value, else input_not_literal, input_raised,
     input_timeout, input_failed or sandbox_failed. `states` are (anchor, text) in order; None where they can't judge:
     more than MAX_STATES, one longer than the limit, or the instrumented program did on this input something else than
-    the original. `num_states` is how many it told, also then.
+    the original. `num_states` is how many it told, also then. `verdict` is a name in `evaluation.run_verdicts`, ""
+    where nothing was run.
     """
 
     reason: str
@@ -40,6 +42,7 @@ class InputRun:
     states: tuple[tuple[int, str], ...] | None = None
     detail: str = ""
     num_states: int = 0
+    verdict: str = ""
 
 
 def literal_call(entry_point: str, text: str) -> str:
@@ -99,29 +102,30 @@ def run_input(trace: Trace, text: str, sandbox: Sandbox, *, anchored: bool = Tru
     except InputError as error:
         return InputRun("input_not_literal", detail=str(error))
     original = remembered_run(program.source, call, sandbox, ())
+    verdict = verdict_of(original)
     if original.verdict is Verdict.SANDBOX_FAILED:
-        return InputRun("sandbox_failed", detail=original.detail)
+        return InputRun("sandbox_failed", detail=original.detail, verdict=verdict)
     if original.verdict is Verdict.EXCEPTION:
-        return InputRun("input_raised", detail=str(original.exception or original.detail))
+        return InputRun("input_raised", detail=str(original.exception or original.detail), verdict=verdict)
     if original.verdict is Verdict.TIMEOUT:
-        return InputRun("input_timeout", detail=original.detail)
+        return InputRun("input_timeout", detail=original.detail, verdict=verdict)
     if original.verdict is not Verdict.OK:
-        return InputRun("input_failed", detail=f"{original.verdict}: {original.detail}")
+        return InputRun("input_failed", detail=f"{original.verdict}: {original.detail}", verdict=verdict)
     result = original.result if original.result_is_literal else None
     if not anchored:
-        return InputRun("", result, ())
+        return InputRun("", result, (), verdict=verdict)
     lines = anchor_lines(program.source, trace.instrumented)
     if lines is None:
-        return InputRun("", result, None, "the anchors of this trace are of another instrumentor")
+        return InputRun("", result, None, "the anchors of this trace are of another instrumentor", verdict=verdict)
     shown = remembered_run(trace.instrumented, call, sandbox, lines)
     if shown.verdict is Verdict.SANDBOX_FAILED:
-        return InputRun("sandbox_failed", detail=shown.detail)
+        return InputRun("sandbox_failed", detail=shown.detail, verdict=verdict_of(shown))
     told = len(shown.states)
     if _seen(shown) != _seen(original):
-        return InputRun("", result, None, "anchors changed what the program does on this input", told)
+        return InputRun("", result, None, "anchors changed what the program does on this input", told, verdict)
     if told > MAX_STATES or "states_cut" in shown.flags:
-        return InputRun("", result, None, f"more than {MAX_STATES} states, or one too long to be told", told)
-    return InputRun("", result, shown.states, num_states=told)
+        return InputRun("", result, None, f"more than {MAX_STATES} states, or one too long to be told", told, verdict)
+    return InputRun("", result, shown.states, num_states=told, verdict=verdict)
 
 
 def _seen(run: Observation) -> tuple[object, ...]:

@@ -16,9 +16,11 @@ import ast
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from evaluation.inputs import anchor_lines, remembered_run
 from evaluation.responses import Step
+from evaluation.run_verdicts import verdict_of
 from execution.sandbox import Sandbox, Verdict
 from execution.values import parse_literal
 
@@ -30,6 +32,13 @@ class OwnStatesFailed(RuntimeError):
     """The sandbox failed: nothing is known, and nothing may be scored."""
 
 
+class OwnStates(NamedTuple):
+    """The text of every state given the steps before it, and how the run that told it ended ("": nothing was run)."""
+
+    texts: tuple[str, ...]
+    verdict: str = ""
+
+
 def own_states(
     source: str,
     instrumented: str,
@@ -37,18 +46,18 @@ def own_states(
     states: Sequence[tuple[int, str]],
     steps: Sequence[Step],
     sandbox: Sandbox,
-) -> tuple[str, ...]:
-    """The text of every state, given the steps before it: as many as `states`, the (anchor, text) of the true run.
+) -> OwnStates:
+    """As many texts as `states`, the (anchor, text) of the true run.
 
     OwnStatesFailed where the sandbox failed.
     """
     truth = tuple(text for _, text in states)
     lines = anchor_lines(source, instrumented)
     if lines is None:
-        return truth
+        return OwnStates(truth)
     changed = with_states(instrumented, lines, states, steps)
     if changed == instrumented:
-        return truth
+        return OwnStates(truth)
     run = remembered_run(changed, call, sandbox, lines)
     if run.verdict is Verdict.SANDBOX_FAILED:
         raise OwnStatesFailed(run.detail)
@@ -57,7 +66,7 @@ def own_states(
         if anchor != reached:
             break
         found[place] = text
-    return tuple(found)
+    return OwnStates(tuple(found), verdict_of(run))
 
 
 def with_states(

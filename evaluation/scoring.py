@@ -48,7 +48,8 @@ class Scored:
     run (no usable input, an exception) every predicted step is False. `anchor_keys` names the anchor of each true
     state, so that groups compare a step only where they share the truth; for output prediction it is the trace's.
     `final_correct` is None where it could not be judged; `judged` is False then. `spans` are those of the response's
-    steps. `reason` is a name in REASONS.
+    steps. `reason` is a name in REASONS. `verdict` says how the run on a committed input ended, in the words of
+    `evaluation.run_verdicts`, "" where there was none.
     """
 
     step_correct: tuple[bool | None, ...]
@@ -59,6 +60,7 @@ class Scored:
     anchor_keys: tuple[str, ...] | None = None
     judged: bool = True
     true_states: tuple[str, ...] = ()
+    verdict: str = ""
 
     @property
     def all_correct(self) -> bool:
@@ -133,6 +135,7 @@ def score_input(
     if "late_input" in response.faults:
         return without_run("ambiguous")
     run = run_input(trace, response.input, sandbox, anchored=anchored)
+    blank = replace(blank, verdict=run.verdict)
     if run.reason == "sandbox_failed":
         unknown = (None,) * min(len(response.steps), MAX_STATES)
         keys = ("unknown",) * len(unknown)

@@ -93,25 +93,28 @@ def _literal(node: ast.expr, text: str) -> Any:
 @dataclass(frozen=True)
 class Ran:
     """What each test said, in their order; all None where our sandbox failed. `reason` is "" where all passed, else why
-    the first one failed."""
+    the first one failed. `verdict`: how the first run that ended early did, else "ok" (`evaluation.run_verdicts`)."""
 
     passed: tuple[bool | None, ...]
     reason: str = ""
+    verdict: str = ""
 
 
 def run_tests(program: str, entry_point: str, tests: Sequence[UnitTest], sandbox: Sandbox) -> Ran:
     """Define `program` in the jail and call its `entry_point` for each test; a call that raises fails its own alone."""
     find = f"(lambda function: lambda positional, named: function(*positional, **dict(named)))(names[{entry_point!r}])"
     passed: list[bool] = []
-    reason = ""
+    reason = verdict = ""
     while len(passed) < len(tests):
         left = tests[len(passed) :]
         inputs = [(list(one.positional), list(one.named)) for one in left]
         called = call_all(program, inputs, [TEST_CPU_S] * len(left), sandbox, find=find)
         if called.ended == "sandbox_failed":
-            return Ran((None,) * len(tests), SANDBOX_FAILED)
+            return Ran((None,) * len(tests), SANDBOX_FAILED, called.verdict)
         if not TAMPERING.isdisjoint(called.flags):
-            return Ran((False,) * len(tests), TAMPERED)
+            return Ran((False,) * len(tests), TAMPERED, "tampered")
+        if verdict in ("", "ok"):
+            verdict = called.verdict
         passed += [_same(given, one.expected) for given, one in zip(called.values, left, strict=False)]
         if not all(passed):
             reason = reason or WRONG
@@ -122,8 +125,8 @@ def run_tests(program: str, entry_point: str, tests: Sequence[UnitTest], sandbox
             passed += [False] * (len(tests) - len(passed))
             reason = reason or TIMEOUT
         elif called.ended:
-            return Ran((False,) * len(tests), STOPPED)
-    return Ran(tuple(passed), reason)
+            return Ran((False,) * len(tests), STOPPED, called.verdict)
+    return Ran(tuple(passed), reason, verdict)
 
 
 def _same(given: Any, expected: Any) -> bool:

@@ -51,6 +51,7 @@ def grade_code(
         faults=scored.faults,
         judged=scored.judged,
         reason=scored.reason or "right",
+        verdicts=(scored.verdict,) if scored.verdict else (),
     )
 
 

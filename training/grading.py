@@ -31,7 +31,8 @@ class Graded:
     the truth has: rollouts are compared only with the same sequence. `judged` is False where the final answer could
     not be judged for a reason of ours; steps may be NaN for themselves. `final_reward` is 0 or 1; of a program that was
     asked for it is from 0 to 1 + format_bonus, and 1 or more where all tests passed. `own_rewards`, where asked for,
-    are those of the steps given the model's own previous states (`evaluation.own_states`).
+    are those of the steps given the model's own previous states (`evaluation.own_states`). `verdicts` say how the runs
+    ended that judged it, in the words of `evaluation.run_verdicts`.
     """
 
     text: str
@@ -43,6 +44,7 @@ class Graded:
     judged: bool
     reason: str
     own_rewards: tuple[float, ...] = ()
+    verdicts: tuple[str, ...] = ()
 
     @property
     def credited(self) -> tuple[float, ...]:
@@ -87,6 +89,10 @@ def grade(
         assert sandbox is not None, "input prediction runs the committed input in a sandbox"
         scored = score_input(response, trace, sandbox, format_gate=format_gate)
     rewards = tuple(NAN if correct is None else float(correct) for correct in scored.step_correct)
+    own_rewards: tuple[float, ...] = ()
+    own_verdict = ""
+    if own_states:
+        own_rewards, own_verdict = _own_rewards(task, trace, response, scored, rewards, sandbox)
     return Graded(
         text=mapped.text,
         step_rewards=rewards,
@@ -96,7 +102,8 @@ def grade(
         faults=scored.faults,
         judged=scored.judged,
         reason=scored.reason,
-        own_rewards=_own_rewards(task, trace, response, scored, rewards, sandbox) if own_states else (),
+        own_rewards=own_rewards,
+        verdicts=tuple(filter(None, (scored.verdict, own_verdict))),
     )
 
 
@@ -109,13 +116,13 @@ def grade_question(question: Question, token_ids: Sequence[int], tokenizer: PreT
 
 def _own_rewards(
     task: str, trace: Trace, response: Response, scored: Scored, rewards: tuple[float, ...], sandbox: Sandbox | None
-) -> tuple[float, ...]:
-    """Step rewards given the model's own previous states. Up to the first wrong step they are those of the trace,
-    `rewards`; NaN after it where the sandbox failed."""
+) -> tuple[tuple[float, ...], str]:
+    """Step rewards given the model's own previous states, and the verdict of the run that they took ("": none). Up to
+    the first wrong step they are those of the trace, `rewards`; NaN after it where the sandbox failed."""
     first_wrong = rewards.index(0.0) if 0.0 in rewards else len(rewards)
     anchors = _sequence(trace, scored)
     if first_wrong + 1 >= len(rewards) or len(scored.true_states) != len(rewards):
-        return rewards
+        return rewards, ""
     assert sandbox is not None, "a program set to the model's own states runs in a sandbox"
     program = trace.program
     call = program.call
@@ -123,11 +130,11 @@ def _own_rewards(
         call = literal_call(program.entry_point or "", response.input or "")
     states = [(int(anchor), text) for anchor, text in zip(anchors, scored.true_states, strict=True)]
     try:
-        texts = own_states_of(program.source, trace.instrumented, call, states, response.steps, sandbox)
+        own = own_states_of(program.source, trace.instrumented, call, states, response.steps, sandbox)
     except OwnStatesFailed:
-        return rewards[: first_wrong + 1] + (NAN,) * (len(rewards) - first_wrong - 1)
-    judged = tuple(map(float, steps_correct(response.steps, texts)))
-    return rewards[: first_wrong + 1] + judged[first_wrong + 1 :]
+        return rewards[: first_wrong + 1] + (NAN,) * (len(rewards) - first_wrong - 1), "failed"
+    judged = tuple(map(float, steps_correct(response.steps, own.texts)))
+    return rewards[: first_wrong + 1] + judged[first_wrong + 1 :], own.verdict
 
 
 def _spans(

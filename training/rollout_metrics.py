@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
+from evaluation.run_verdicts import VERDICTS
 from training.grading import Graded
-
-# Of runs on committed inputs; their meanings are `evaluation.scoring.REASONS`.
-SANDBOX_VERDICTS = ("input_raised", "input_timeout", "input_failed", "sandbox_failed")
 
 
 def share(flags: Sequence[bool]) -> float | None:
@@ -24,7 +22,8 @@ def rollout_metrics(
 
     `zero_std_step`: of the (group, anchor) cells that share a truth, the share without variance, which teach
     nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.
-    `tasks`, one per response, adds the final reward of each task.
+    `sandbox_…`: the runs that judged the responses, by how they ended. `tasks`, one per response, adds the final reward
+    of each task.
     """
     judged = [one for one in graded if one.judged]
     steps = [reward for one in judged for reward in one.step_rewards if not isnan(reward)]
@@ -48,7 +47,7 @@ def rollout_metrics(
         "length": sum(lengths) / len(lengths) if lengths else None,
         "rollouts": len(graded),
         "unjudged": len(graded) - len(judged),
-        **{verdict: sum(one.reason == verdict for one in graded) for verdict in SANDBOX_VERDICTS},
+        **{f"sandbox_{verdict}": sum(one.verdicts.count(verdict) for one in graded) for verdict in VERDICTS},
     } | {f"final_reward_{task}": sum(values) / len(values) for task, values in sorted(by_task.items())}
 
 

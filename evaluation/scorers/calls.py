@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from evaluation.run_verdicts import verdict_of
 from execution.limits import DEFAULT_LIMITS, MEBIBYTE
 from execution.observe import wants_to_write
 from execution.sandbox import Job, Observation, Sandbox, Verdict
@@ -114,7 +115,8 @@ class Called:
 
     `ended` is "" where all returned, else why not: "raised", "late", "memory", "stopped" (by another limit of the
     sandbox, or by its own exit), "sandbox_failed". `flags`: what the sandbox noticed, names of
-    `execution.records.FLAGS`.
+    `execution.records.FLAGS`. `verdict` says the same as `ended`, and which limit, in the words of
+    `evaluation.run_verdicts`; "" where nothing was called.
     """
 
     values: tuple[Any, ...]
@@ -122,6 +124,7 @@ class Called:
     ended: str = ""
     detail: str = ""
     flags: tuple[str, ...] = ()
+    verdict: str = ""
 
 
 def call_all(
@@ -145,7 +148,10 @@ def call_all(
     seen = run_job(job, sandbox)
     if "wants_files" in seen.flags:  # the harness has caught what that raised
         seen = run_job(replace(job, files=True), sandbox)
-    return replace(_read(seen, len(inputs)), flags=seen.flags)
+    called = replace(_read(seen, len(inputs)), flags=seen.flags)
+    if called.ended == "raised" and any(flag.startswith("wants_") for flag in seen.flags):  # the harness caught it
+        return replace(called, verdict="refused")
+    return called
 
 
 def run_job(job: Job, sandbox: Sandbox) -> Observation:
@@ -165,18 +171,19 @@ def _read(seen: Observation, num_inputs: int) -> Called:
             Verdict.MEMORY: "memory",
             Verdict.EXCEPTION: "raised",
         }.get(seen.verdict, "stopped")
-        return Called((), (), ended, seen.detail)
+        return Called((), (), ended, seen.detail, verdict=verdict_of(seen))
     try:
         rows = [(kind, value, float(ms) / 1000) for kind, value, ms in read_value(seen.result or "")]
     except (ValueError, TypeError):
-        return Called((), (), "stopped", "what came back is not what the calls write")
+        return Called((), (), "stopped", "what came back is not what the calls write", verdict="output")
     good = [row for row in rows if row[0] == "gave"]
     ended, detail = "", ""
     if rows and rows[-1][0] != "gave":
         ended, detail = str(rows[-1][0]), str(rows[-1][1] or "")
     if len(good) > num_inputs or (not ended and len(good) < num_inputs):
-        return Called((), (), "stopped", "another number of outputs than of inputs")
-    return Called(tuple(row[1] for row in good), tuple(row[2] for row in good), ended, detail)
+        return Called((), (), "stopped", "another number of outputs than of inputs", verdict="output")
+    verdict = "timeout" if ended == "late" else ended or "ok"
+    return Called(tuple(row[1] for row in good), tuple(row[2] for row in good), ended, detail, verdict=verdict)
 
 
 def read_value(text: str) -> Any:

@@ -25,7 +25,7 @@ def told(sandbox: Sandbox, source: str, call: str, printed: list[str]) -> list[s
     placed = instrument(source)
     states = run_call(placed.source, call, sandbox, placed.anchor_lines).states
     response = parse_response("".join(f"<print>{text}</print>" for text in printed), "output")
-    return list(own_states(source, placed.source, call, states, response.steps, sandbox))
+    return list(own_states(source, placed.source, call, states, response.steps, sandbox).texts)
 
 
 CHAIN = "def f(x):\n    a = x + 1\n    b = a * 2\n    c = b + a\n    return c\n"
@@ -119,7 +119,7 @@ def test_what_a_changed_state_changes_is_among_its_influences(sandbox: Sandbox, 
                     continue
                 steps = [Step("", true, Span(0, 0)) for _, true in states[:place]]
                 steps.append(Step("", f"{name}: {int(value) + 3}", Span(0, 0)))
-                told = own_states(program.source, placed.source, program.call, states, steps, sandbox)
+                told = own_states(program.source, placed.source, program.call, states, steps, sandbox).texts
                 assert told[: place + 1] == tuple(true for _, true in states[: place + 1])
                 for (later, true), other in zip(states[place + 1 :], told[place + 1 :], strict=True):
                     assert true == other or (anchor, later) in flows, program.source

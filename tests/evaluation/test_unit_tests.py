@@ -61,11 +61,11 @@ def test_what_can_not_be_judged_from_outside_is_no_test(line: str) -> None:
 
 
 def test_a_right_program_passes_all(jail: Sandbox) -> None:
-    assert ran("def f(x):\n    return x + 2\n", jail) == Ran((True, True, True))
+    assert ran("def f(x):\n    return x + 2\n", jail) == Ran((True, True, True), "", "ok")
 
 
 def test_a_test_fails_for_itself(jail: Sandbox) -> None:
-    assert ran("def f(x):\n    return x + 2 if x != 4 else 0\n", jail) == Ran((True, False, True), "wrong")
+    assert ran("def f(x):\n    return x + 2 if x != 4 else 0\n", jail) == Ran((True, False, True), "wrong", "ok")
 
 
 def test_the_tests_after_one_that_raised_are_run(jail: Sandbox) -> None:
@@ -74,11 +74,31 @@ def test_the_tests_after_one_that_raised_are_run(jail: Sandbox) -> None:
 
 
 def test_the_tests_after_one_that_did_not_end_are_not_run(jail: Sandbox) -> None:
-    assert ran("def f(x):\n    while x == 4: pass\n    return x + 2\n", jail) == Ran((True, False, False), "timeout")
+    late = Ran((True, False, False), "timeout", "timeout")
+    assert ran("def f(x):\n    while x == 4: pass\n    return x + 2\n", jail) == late
 
 
 def test_our_own_failure_is_no_verdict() -> None:
-    assert ran("def f(x):\n    return x + 2\n", BrokenSandbox()) == Ran((None, None, None), "sandbox_failed")
+    assert ran("def f(x):\n    return x + 2\n", BrokenSandbox()) == Ran((None, None, None), "sandbox_failed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [
+        ("return x", "ok"),
+        ("return 1 // (x - 4)", "raised"),
+        ("return [0] * 2**40", "memory"),
+        ("return x if x == 3 else bytearray(2**40)", "memory"),
+        ("return 'y' * 2**24", "ok"),
+        ("print('y' * 2**24)", "ok"),
+        ("import os; os._exit(0)", "crashed"),
+        ("import os; os.fork()", "refused"),
+        ("import sys; return sys._getframe()", "tampered"),
+        ("while True: pass", "timeout"),
+    ],
+)
+def test_how_a_program_ended_is_one_word(jail: Sandbox, body: str, verdict: str) -> None:
+    assert ran(f"def f(x):\n    {body}\n", jail).verdict == verdict
 
 
 HOSTILE = {

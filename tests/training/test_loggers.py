@@ -15,6 +15,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from evaluation.run_verdicts import VERDICTS
 from tests.training.tiny_data import tiny_recipe
 from training.config import Recipe, load_recipe
 from training.errors import TrainingError
@@ -49,10 +50,7 @@ RL_COLUMNS = {
     "generated_tokens",
     "rollouts",
     "unjudged",
-    "input_raised",
-    "input_timeout",
-    "input_failed",
-    "sandbox_failed",
+    *(f"sandbox_{verdict}" for verdict in VERDICTS),
 }
 
 
