@@ -10,7 +10,6 @@ TRL's class uses `_step` for its own counter: no attribute here may have that na
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from itertools import chain
 from typing import Any
@@ -27,6 +26,7 @@ from training.dynamic_sampling import Batch, allowed_rows, with_variance
 from training.examples import Encoded, Example
 from training.grading import Graded
 from training.group_credit import Credit, group_credit
+from training.phases import SCORING, Phases
 from training.processes import gathered
 from training.rollout_log import RolloutLog
 from training.rollout_metrics import rollout_metrics
@@ -42,7 +42,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     """GRPOTrainer whose credit goes to the steps that earned it.
 
     `examples[i]` belongs to the dataset row whose column `example` is i. `sandbox` runs committed inputs,
-    `code_sandbox` programs that were asked for. `rollout_log` keeps some rollouts to explain.
+    `code_sandbox` programs that were asked for. `rollout_log` keeps some rollouts to explain. `phases` gets the seconds
+    of scoring, by phase.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         args: GRPOConfig,
         rollout_log: RolloutLog | None = None,
         code_sandbox: Sandbox | None = None,
+        phases: Phases | None = None,
         **kwargs: Any,
     ) -> None:
         refuse_unsound(recipe.rl, args, model)
@@ -63,11 +65,11 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         self.sandbox = sandbox
         self.rollout_log = rollout_log
         self.code_sandbox = code_sandbox
+        self.phases = phases or Phases()
         self.update_metrics: dict[str, Any] = {}
         self.sampling_round = 0
         self._sampled: Batch | None = None
         self._graded: list[Graded] = []
-        self._grade_s = 0.0
         super().__init__(model=model, args=args, reward_funcs=[final_reward], **kwargs)
         tokenizer: Any = self.processing_class
         refuse_special_tags(tokenizer)
@@ -89,17 +91,14 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         return everyones
 
     def _grade(self, inputs: list[dict[str, Any]], completion_ids: Sequence[Sequence[int]]) -> list[Graded]:
-        started = time.monotonic()
         section = self.recipe_rl
         tokenizer: Any = self.processing_class
-        graded = [
-            grade_example(
-                self.examples[row["example"]].example, token_ids, tokenizer, section, self.sandbox, self.code_sandbox
-            )
-            for row, token_ids in zip(inputs, completion_ids, strict=True)
-        ]
-        self._grade_s += time.monotonic() - started
-        return graded
+        examples = [self.examples[row["example"]].example for row in inputs]
+        with self.phases("grade"):
+            return [
+                grade_example(example, token_ids, tokenizer, section, self.sandbox, self.code_sandbox)
+                for example, token_ids in zip(examples, completion_ids, strict=True)
+            ]
 
     def _sample(self, inputs: list[dict[str, Any]], number: int) -> Batch:
         """Rollouts of these rows, graded; `number` is the round of dynamic sampling."""
@@ -130,8 +129,10 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         return with_variance(inputs, self.recipe_rl, group_size, self._sample, self._another)
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
-        started = time.monotonic()
-        self._grade_s = 0.0
+        with self.phases(SCORING):
+            return self._scored(inputs)
+
+    def _scored(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         rollouts = self.rollout_func
         model: Any = self.model
         if self.recipe_rl.dynamic_sampling and model.training:
@@ -146,7 +147,6 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             output: dict[str, Any] = super()._generate_and_score_completions(inputs)
         finally:
             self.rollout_func = rollouts
-        scored_s = time.monotonic() - started
         training: bool = model.training
         group_size = int((self.num_generations if training else self.num_generations_eval) or 1)
         examples = [self.examples[row["example"]].example for row in inputs]
@@ -170,11 +170,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             # groups may straddle processes
             graded, lengths, tasks = zip(*chain.from_iterable(gathered(list(rows))), strict=True)
             self.update_metrics = rollout_metrics(graded, lengths, group_size, tasks)
-            self.update_metrics |= {
-                "generate_s": scored_s - self._grade_s,
-                "grade_s": self._grade_s,
-                "generated_tokens": int(sum(lengths)),
-            }
+            self.update_metrics["generated_tokens"] = int(sum(lengths))
             if self._sampled is not None:
                 self.update_metrics["replaced_groups"] = self._sampled.replaced
         self._sampled = None
@@ -220,6 +216,19 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """As TRL's, but rows are sorted by length and forwarded in `rl.length_parts` parts, each without the padding
         that it does not need. Values at padding are 0; every use of them is masked."""
+        # while rollouts are scored it is the reference's that are asked for
+        with self.phases("reference" if self.phases.now == SCORING else self.phases.now):
+            return self._logps_in_parts(model, input_ids, attention_mask, logits_to_keep, batch_size, **kwargs)
+
+    def _logps_in_parts(
+        self,
+        model: Any,
+        input_ids: Tensor,
+        attention_mask: Tensor,
+        logits_to_keep: int,
+        batch_size: int | None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         if self.recipe_rl.share_prompts and batch_size is None:
             return self._of_groups(model, input_ids, attention_mask, logits_to_keep, **kwargs)
         rows = input_ids.shape[0]

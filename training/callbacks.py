@@ -16,14 +16,20 @@ from transformers import (
     TrainingArguments,
 )
 
+from training.gpu_busy import GpuBusy
 from training.held_out import HeldOut
 from training.metrics import MetricsFile, Row
+from training.phases import Phases
 
 PLAIN_KEYS = ("loss", "grad_norm", "learning_rate", "entropy", "kl")
+TOKEN_PHASES = ("generate", "grade", "train")
 
 
 class MetricsCallback(TrainerCallback):
-    """Writes one row per update, and one per held-out check: before the first update, every so many, at the end."""
+    """Writes one row per update, and one per held-out check: before the first update, every so many, at the end.
+
+    `extra` are figures of the rollouts, whose seconds are in `phases`.
+    """
 
     def __init__(
         self,
@@ -34,12 +40,15 @@ class MetricsCallback(TrainerCallback):
         tokenizer: PreTrainedTokenizerFast,
         evaluate_every: int,
         extra: Callable[[], Row] | None = None,
+        phases: Phases | None = None,
+        busy: GpuBusy | None = None,
     ) -> None:
         self.stage, self.metrics, self.updates = stage, metrics, updates
         self.held_out, self.tokenizer, self.evaluate_every = held_out, tokenizer, evaluate_every
-        self.extra = extra
+        self.extra, self.busy = extra, busy
+        self.phases = phases or Phases()
         self.tokens_per_update: list[int] = []
-        self._started = self._update_started = time.monotonic()
+        self._started = time.monotonic()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -51,7 +60,9 @@ class MetricsCallback(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self._update_started = time.monotonic()
+        self.phases.begin()
+        if self.busy is not None:
+            self.busy.take()  # of what came between updates
 
     def on_log(
         self,
@@ -64,21 +75,22 @@ class MetricsCallback(TrainerCallback):
         if not state.is_world_process_zero or logs is None or "loss" not in logs:
             return
         update = state.global_step
-        now = time.monotonic()
+        seconds = self.phases.seconds()
         row: Row = {"stage": self.stage, "update": update, "updates": self.updates}
         row |= {key: float(logs[key]) for key in PLAIN_KEYS if logs.get(key) is not None}
-        row |= {"update_s": now - self._update_started, "time_s": now - self._started}
+        row |= {"update_s": sum(seconds.values()), "time_s": time.monotonic() - self._started}
         if self.tokens_per_update:
             row["tokens"] = self.tokens_per_update[update - 1]
             row["tokens_per_s"] = row["tokens"] / max(1e-9, row["update_s"])
         if self.extra is not None:
-            row |= self.extra()
-            row["train_s"] = row["update_s"] - row["generate_s"] - row["grade_s"]
+            row |= self.extra() | seconds
             row["tokens_per_s"] = row["generated_tokens"] / max(1e-9, row["update_s"])
-            for phase in ("generate", "grade", "train"):
+            for phase in TOKEN_PHASES:
                 row[f"{phase}_tokens_per_s"] = row["generated_tokens"] / max(1e-9, row[f"{phase}_s"])
         if torch.cuda.is_available():
             row["peak_memory_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        if self.busy is not None:
+            row |= self.busy.take()
         self.metrics.append(row)
         if update % self.evaluate_every == 0 or update == self.updates:
             self._check(kwargs["model"], update)

@@ -24,10 +24,12 @@ from training.config import Recipe
 from training.credit import MODES
 from training.engines import Probe, difference_limit, open_engine
 from training.examples import rl_examples, training_traces
+from training.gpu_busy import GpuBusy, nvml_reader
 from training.held_out import HeldOut
 from training.metrics import last_held_out, read_metrics
 from training.model import load_tokenizer
 from training.parallel import parallel_arguments
+from training.phases import Phases
 from training.processes import is_first, world_size
 from training.resuming import resume_point
 from training.rollout_log import RolloutLog
@@ -104,11 +106,13 @@ def run_rl(
     resume, metrics = resume_point(recipe, "rl", out_dir)
     prepared_s = time.monotonic() - started
 
+    phases = Phases()
     rollouts = EngineRollouts(
         recipe.rl,
         recipe.seed,
         lambda config: open_engine(recipe, tokenizer, config),
         Probe.of([(row.prompt_ids, row.response_ids) for row in examples], difference_limit(recipe)),
+        phases,
     )
     torch.manual_seed(recipe.seed)  # LoRA's additions are drawn before TRL sets the seed
     with (
@@ -116,12 +120,14 @@ def run_rl(
         closing(rollouts),
         _open(recipe, sandbox_backend) as sandbox,
         _open_code(recipe, sandbox_backend) as code_sandbox,
+        GpuBusy(nvml_reader(), lambda: phases.now) as busy,
     ):
         trainer = BiLevelTrainer(
             recipe=recipe,
             examples=examples,
             sandbox=sandbox,
             code_sandbox=code_sandbox,
+            phases=phases,
             model=str(model_path),
             args=grpo_arguments(recipe, checkpoints, world_size()),
             train_dataset=prompts,
@@ -139,6 +145,8 @@ def run_rl(
             tokenizer,
             recipe.rl.evaluate_every,
             lambda: trainer.row() | rollouts.figures,
+            phases,
+            busy,
         )
         trainer.add_callback(callback)
         trainer.add_callback(StopAfter(stop_after))

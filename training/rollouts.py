@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerF
 from training.config import RlSection
 from training.engines.probe import Probe
 from training.engines.protocol import RolloutEngine
+from training.phases import Phases
 from training.tokenizer import encode
 
 OpenEngine = Callable[[PretrainedConfig], RolloutEngine]
@@ -32,14 +32,18 @@ class EngineRollouts:
     rl.prompts_per_update as a multiple of the processes to save that.
 
     The engine is opened at the first call, by `open_engine` from the model's config. `figures` are those of the last
-    call, for the metrics: `engine_difference` (nats, the largest of all processes) and `sync_s` (sync and probe).
+    call, for the metrics: `engine_difference` (nats, the largest of all processes). `phases` gets the seconds of its
+    generation ("generate"), and of opening, sync and probe ("sync").
     """
 
-    def __init__(self, section: RlSection, seed: int, open_engine: OpenEngine, probe: Probe) -> None:
+    def __init__(
+        self, section: RlSection, seed: int, open_engine: OpenEngine, probe: Probe, phases: Phases | None = None
+    ) -> None:
         self.section = section
         self.seed = seed
         self.open_engine = open_engine
         self.probe = probe
+        self.phases = phases or Phases()
         self.figures: dict[str, float] = {}
         self._engine: RolloutEngine | None = None
 
@@ -51,23 +55,27 @@ class EngineRollouts:
         tokenizer: PreTrainedTokenizerFast = trainer.processing_class
         process = trainer.accelerator.process_index
         later = (trainer.sampling_round, process) if trainer.sampling_round else ()
-        engine = self._engine if later and self._engine else self._synced_engine(trainer)
+        engine = self._engine if later else None
+        if engine is None:
+            with self.phases("sync"):
+                engine = self._synced_engine(trainer)
         size = self.section.group_size
         first = process * len(prompts)
         places = [divmod(row, size) for row in range(first, first + len(prompts))]
         texts = {group: text for (group, _), text in zip(places, prompts, strict=True)}
         ids = {group: encode(tokenizer, text) for group, text in texts.items()}
         eos = tokenizer.eos_token_id
-        samples = engine.generate(
-            list(ids.values()),
-            num_samples=size,
-            max_new_tokens=self.section.max_completion_tokens,
-            temperature=self.section.temperature,
-            # the 0 could be any constant; another one gives other rollouts
-            seed=rollout_seed(self.seed, trainer.state.global_step, 0, *later),
-            stop_ids=[eos] if isinstance(eos, int) else [],
-            streams=list(ids),
-        )
+        with self.phases("generate"):
+            samples = engine.generate(
+                list(ids.values()),
+                num_samples=size,
+                max_new_tokens=self.section.max_completion_tokens,
+                temperature=self.section.temperature,
+                # the 0 could be any constant; another one gives other rollouts
+                seed=rollout_seed(self.seed, trainer.state.global_step, 0, *later),
+                stop_ids=[eos] if isinstance(eos, int) else [],
+                streams=list(ids),
+            )
         by_group = dict(zip(ids, samples, strict=True))
         return {
             "prompt_ids": [list(ids[group]) for group, _ in places],
@@ -77,14 +85,13 @@ class EngineRollouts:
 
     def _synced_engine(self, trainer: Any) -> RolloutEngine:
         """The engine with the trainer's weights, proven so on every process, so that all stop where one must."""
-        started = time.monotonic()
         model: PreTrainedModel = trainer.accelerator.unwrap_model(trainer.model)
         if self._engine is None:
             self._engine = self.open_engine(model.config)
         self._engine.sync(model)
         mine = torch.tensor([self.probe.difference(self._engine, model)], device=trainer.accelerator.device)
         difference = float(trainer.accelerator.gather(mine).max())
-        self.figures = {"engine_difference": difference, "sync_s": time.monotonic() - started}
+        self.figures = {"engine_difference": difference}
         self.probe.check(difference, self.section.engine, trainer.state.global_step + 1)
         return self._engine
 

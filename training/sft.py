@@ -30,11 +30,13 @@ from training.code_examples import sft_code_examples
 from training.config import Recipe
 from training.errors import ExamplesError
 from training.examples import Encoded, encoded_within_limits, sft_examples, training_traces
+from training.gpu_busy import GpuBusy, nvml_reader
 from training.held_out import HeldOut
 from training.metrics import last_held_out, read_metrics
 from training.model import load_model, load_tokenizer, new_model
 from training.optimizers import muon_adamw
 from training.parallel import parallel_arguments
+from training.phases import TRAIN
 from training.processes import first_alone, is_first, wait_for_all, world_size
 from training.resuming import resume_point
 from training.saving import ResumableTrainer
@@ -146,7 +148,10 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
 
     resume, metrics = resume_point(recipe, "sft", out_dir)
     prepared_s = time.monotonic() - started
-    callback = MetricsCallback("sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every)
+    busy = GpuBusy(nvml_reader(), lambda: TRAIN)
+    callback = MetricsCallback(
+        "sft", metrics, recipe.sft.updates, held_out, tokenizer, recipe.sft.evaluate_every, busy=busy
+    )
     optimizer = None
     if recipe.sft.optimizer == "muon":
         optimizer = muon_adamw(model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay)
@@ -164,7 +169,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     callback.tokens_per_update = [
         sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
     ]
-    with closing(metrics):
+    with closing(metrics), busy:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     if stop_after is not None and stop_after < recipe.sft.updates:
         return {"stopped_after": stop_after}

@@ -14,7 +14,7 @@ from training.config import Recipe
 from training.launch import launch
 from training.metrics import Row, read_metrics
 
-TIMES = ("_s", "_per_s", "peak_memory_gib")
+TIMES = ("_s", "_per_s", "_gpu_busy", "peak_memory_gib")
 Disturb = Callable[[dict[str, Any]], None]
 
 
