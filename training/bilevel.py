@@ -29,7 +29,7 @@ from training.group_credit import Credit, group_credit
 from training.phases import SCORING, Phases
 from training.processes import gathered
 from training.rollout_log import RolloutLog
-from training.rollout_metrics import rollout_metrics
+from training.rollout_metrics import num_positions, rollout_metrics
 from training.rollouts import rollout_seed
 from training.saving import ResumableTrainer
 from training.shared_prompts import in_order_of, packed_parts, refuse_other_attention, responses_of
@@ -61,6 +61,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
     ) -> None:
         refuse_unsound(recipe.rl, args, model)
         self.recipe_rl = recipe.rl
+        self.positions = num_positions(recipe)
         self.examples = examples
         self.sandbox = sandbox
         self.rollout_log = rollout_log
@@ -169,7 +170,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             rows = zip(self._graded, output["completion_mask"].sum(1).tolist(), asked, strict=True)
             # groups may straddle processes
             graded, lengths, tasks = zip(*chain.from_iterable(gathered(list(rows))), strict=True)
-            self.update_metrics = rollout_metrics(graded, lengths, group_size, tasks)
+            self.update_metrics = rollout_metrics(graded, lengths, group_size, tasks, self.positions)
             self.update_metrics["generated_tokens"] = int(sum(lengths))
             if self._sampled is not None:
                 self.update_metrics["replaced_groups"] = self._sampled.replaced

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
+from evaluation.inputs import MAX_STATES
 from evaluation.run_verdicts import VERDICTS
+from training.config import Recipe
 from training.grading import Graded
 
 
@@ -15,15 +17,25 @@ def share(flags: Sequence[bool]) -> float | None:
     return sum(flags) / len(flags) if flags else None
 
 
+def num_positions(recipe: Recipe) -> int:
+    """How many steps have a figure of their own: as many as the recipe's programs have states, at most MAX_STATES."""
+    return min(recipe.slice.max_states, MAX_STATES)
+
+
 def rollout_metrics(
-    graded: Sequence[Graded], lengths: Sequence[int], group_size: int, tasks: Sequence[str] = ()
+    graded: Sequence[Graded],
+    lengths: Sequence[int],
+    group_size: int,
+    tasks: Sequence[str] = (),
+    positions: int = 0,
 ) -> dict[str, Any]:
     """Figures over the responses of all processes, in group order.
 
     `zero_std_step`: of the (group, anchor) cells that share a truth, the share without variance, which teach
     nothing by eq. 10. `all_correct_step`: the share where every rollout is right. The same for the final reward.
-    `sandbox_…`: the runs that judged the responses, by how they ended. `tasks`, one per response, adds the final reward
-    of each task.
+    `step_reward_N` is the mean reward of the N-th step of the `num_steps_N` responses where it could be judged, up to
+    `positions`. `sandbox_…`: the runs that judged the responses, by how they ended. `tasks`, one per response, adds the
+    final reward of each task.
     """
     judged = [one for one in graded if one.judged]
     steps = [reward for one in judged for reward in one.step_rewards if not isnan(reward)]
@@ -48,7 +60,19 @@ def rollout_metrics(
         "rollouts": len(graded),
         "unjudged": len(graded) - len(judged),
         **{f"sandbox_{verdict}": sum(one.verdicts.count(verdict) for one in graded) for verdict in VERDICTS},
-    } | {f"final_reward_{task}": sum(values) / len(values) for task, values in sorted(by_task.items())}
+        **_by_position(judged, positions),
+        **{f"final_reward_{task}": sum(values) / len(values) for task, values in sorted(by_task.items())},
+    }
+
+
+def _by_position(judged: Sequence[Graded], positions: int) -> dict[str, Any]:
+    figures: dict[str, Any] = {}
+    for place in range(positions):
+        steps = [one.step_rewards[place] for one in judged if place < len(one.step_rewards)]
+        steps = [reward for reward in steps if not isnan(reward)]
+        figures[f"step_reward_{place + 1}"] = sum(steps) / len(steps) if steps else None
+        figures[f"num_steps_{place + 1}"] = len(steps)
+    return figures
 
 
 def _cells(group: Sequence[Graded]) -> list[list[float]]:

@@ -31,6 +31,7 @@ def render_report(report: Report | Mapping[str, Any]) -> str:
             ("SFT: loss", _chart(curves["sft"], [("loss", "loss", "loss")], as_share=False)),
             ("SFT: held-out programs", _chart(curves["sft"], _HELD_OUT, as_share=True)),
             ("Bi-Level GRPO: mean reward of the rollouts", _chart(curves["rl"], _REWARDS, as_share=True)),
+            *_by_position(curves["rl"]),
             ("Bi-Level GRPO: held-out programs", _chart(curves["rl"], _HELD_OUT, as_share=True)),
         ],
         examples=[(example, _source_lines(example)) for example in report["examples"]],
@@ -94,6 +95,7 @@ def plain_page(
 
 
 _HELD_OUT = [("held_out_step", "step", "step"), ("held_out_final", "final", "final")]
+NUM_HUES = 8  # of style.css
 _REWARDS = [("step_reward", "step", "step"), ("final_reward", "final", "final")]
 
 
@@ -191,6 +193,14 @@ def _chart(rows: Sequence[Mapping[str, Any]], curves: Sequence[tuple[str, str, s
         for key, name, style in curves
     ]
     return line_chart(series, x_label="update", as_share=as_share)
+
+
+def _by_position(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup]]:
+    """The chart of step rewards by the step's place in its response; none for a run that has no such figures."""
+    curves = [(f"step_reward_{place + 1}", f"step {place + 1}", f"hue-{place}") for place in range(NUM_HUES)]
+    if not any(_is_number(row.get(curves[0][0])) for row in rows):
+        return []
+    return [("Bi-Level GRPO: mean reward by step", _chart(rows, curves, as_share=True))]
 
 
 def _is_number(value: Any) -> bool:

@@ -210,6 +210,16 @@ def test_report_of_a_run_without_scores_curves_or_examples_is_a_page() -> None:
     assert "nothing was recorded" in Page(render_report(empty)).text
 
 
+def test_rewards_by_step_have_a_chart_where_they_were_logged() -> None:
+    name = "Bi-Level GRPO: mean reward by step"
+    assert name not in render_report(report())
+    rows = [{"update": u, "step_reward_1": 0.5, "step_reward_2": 0.25, "step_reward_3": None} for u in (1, 2)]
+    html = render_report(report(curves={"sft": [], "rl": rows}))
+    assert name in html
+    assert ">step 2" in html
+    assert "step 3" not in html
+
+
 def test_model_text_is_shown_as_text_and_can_always_be_written() -> None:
     hostile = "</code><script>alert(1)</script>\x00\ud800\u202e"
     changed = report()

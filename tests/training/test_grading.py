@@ -11,10 +11,10 @@ from execution.anchors import instrument
 from execution.program import Program
 from execution.sandbox import open_sandbox
 from execution.traces import State
-from tests.training.tiny_data import make_trace
+from tests.training.tiny_data import make_trace, tiny_recipe
 from training.grading import Graded, grade
 from training.model import load_tokenizer
-from training.rollout_metrics import rollout_metrics
+from training.rollout_metrics import num_positions, rollout_metrics
 from training.tokenizer import encode
 
 TRACE = make_trace([("a", "x + 1"), ("b", "a * 2")], 2)
@@ -116,3 +116,17 @@ def test_figures_of_an_update_by_hand() -> None:
     assert figures["zero_std_final"] == 0.5
     assert figures["all_correct_final"] == 0.0
     assert (figures["unjudged"], figures["rollouts"], figures["length"]) == (1, 6, 35)
+
+
+def test_step_rewards_by_position_by_hand() -> None:
+    group = [fake([1, 1, 0], 1), fake([1, 0], 0), fake([0, math.nan], 1), fake([1, 1, 1], math.nan, judged=False)]
+    figures = rollout_metrics(group, [1] * 4, 4, positions=4)
+    assert [figures[f"step_reward_{place}"] for place in (1, 2, 3, 4)] == [pytest.approx(2 / 3), 0.5, 0.0, None]
+    assert [figures[f"num_steps_{place}"] for place in (1, 2, 3, 4)] == [3, 2, 1, 0]
+    assert "step_reward_5" not in figures
+    assert not any(key.startswith(("step_reward_", "num_steps")) for key in rollout_metrics(group, [1] * 4, 4))
+
+
+@pytest.mark.parametrize(("most", "positions"), [(3, 3), (10, 10), (25, 10)])
+def test_positions_are_those_of_the_recipe(most: int, positions: int) -> None:
+    assert num_positions(tiny_recipe(slice__max_states=most)) == positions

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import math
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,46 +16,18 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from evaluation.run_verdicts import VERDICTS
 from tests.training.tiny_data import tiny_recipe
 from training.config import Recipe, load_recipe
 from training.errors import TrainingError
 from training.loggers import open_loggers
 from training.metrics import MetricsFile, read_metrics
+from training.phases import PHASES
 from training.rl import run_rl
 from training.sft import run_sft
 
-RL_COLUMNS = {
-    "loss",
-    "grad_norm",
-    "learning_rate",
-    "entropy",
-    "kl",
-    "step_reward",
-    "final_reward",
-    "all_correct",
-    "format",
-    "zero_std_step",
-    "zero_std_final",
-    "all_correct_step",
-    "all_correct_final",
-    "length",
-    "generate_s",
-    "grade_s",
-    "sync_s",
-    "reference_s",
-    "other_s",
-    "train_s",
-    "update_s",
-    "tokens_per_s",
-    "generate_tokens_per_s",
-    "grade_tokens_per_s",
-    "train_tokens_per_s",
-    "generated_tokens",
-    "rollouts",
-    "unjudged",
-    *(f"sandbox_{verdict}" for verdict in VERDICTS),
-}
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "training.md"
+GPU_ONLY = {"peak_memory_gib", "train_gpu_busy"}
+GPU_ONLY_RL = GPU_ONLY | {f"{phase}_gpu_busy" for phase in PHASES}
 
 
 class Recorded:
@@ -115,18 +88,52 @@ def test_a_resumed_run_has_each_update_once_in_tensorboard(tmp_path: Path, datas
     assert losses == pytest.approx(written, rel=1e-5)
 
 
+def documented() -> dict[str, set[str]]:
+    """Column -> stages, by the table of docs/training.md."""
+    section = DOCUMENT.read_text("utf-8").partition("\n## Metrics\n")[2].partition("\n## ")[0]
+    found: dict[str, set[str]] = {}
+    for line in section.splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) != 5 or cells[1] in ("column", "---"):
+            continue
+        for name in re.findall(r"`([^`]+)`", cells[1]):
+            assert name not in found, f"{name} is documented twice"
+            found[name] = {"SFT": {"sft"}, "RL": {"rl"}, "both": {"sft", "rl"}}[cells[2]]
+    return found
+
+
+def general(column: str) -> str:
+    """The column as the table names it."""
+    if column.startswith("final_reward_"):
+        return "final_reward_TASK"
+    return re.sub(r"^(step_reward|num_steps)_\d+$", r"\1_N", column)
+
+
+def columns(folder: Path) -> set[str]:
+    return {general(key) for row in read_metrics(folder / "metrics.jsonl") for key in row}
+
+
+def test_the_documented_columns_are_those_that_are_written(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
+    torch.set_num_threads(1)
+    shares = {f"slice__rl_{task}": 0.25 for task in ("input", "code", "questions")}
+    recipe = tiny_recipe(rl__beta=0.01, rl__updates=1, rl__prompts_per_update=4, rl__dynamic_sampling=1, **shares)
+    run_rl(recipe, dataset, sft_folder / "model", tmp_path, "local")
+    table = documented()
+    assert columns(sft_folder) | GPU_ONLY == {name for name, stages in table.items() if "sft" in stages}
+    assert columns(tmp_path) | GPU_ONLY_RL == {name for name, stages in table.items() if "rl" in stages}
+
+
 def test_every_update_of_rl_has_its_columns(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
     torch.set_num_threads(1)
-    recipe = tiny_recipe(rl__beta=0.01, rl__updates=1)
+    recipe = tiny_recipe(rl__updates=2, slice__max_states=4)
     run_rl(recipe, dataset, sft_folder / "model", tmp_path, "local")
-    (row,) = [row for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
-    assert set(row) >= RL_COLUMNS
-
-
-def test_every_column_is_documented(tmp_path: Path, dataset: Path, sft_folder: Path) -> None:
-    document = (Path(__file__).resolve().parents[2] / "docs" / "training.md").read_text("utf-8")
-    columns = {key for row in read_metrics(sft_folder / "metrics.jsonl") for key in row} | RL_COLUMNS
-    assert {column for column in columns if f"`{column}`" not in document} == set()
+    first, second = [set(row) for row in read_metrics(tmp_path / "metrics.jsonl") if "loss" in row]
+    assert first == second
+    assert {f"step_reward_{place}" for place in range(1, 5)} <= first
+    assert "step_reward_5" not in first
+    of_checks = {name for name in documented() if name.startswith("held_out_")} | {"evaluate_s"}
+    asked = {name for name, stages in documented().items() if "rl" in stages} - of_checks - GPU_ONLY_RL
+    assert {general(name) for name in first} == asked - {"kl", "replaced_groups"}
 
 
 @pytest.mark.parametrize("name", ["wandb", "mlflow"])

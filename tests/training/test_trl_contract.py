@@ -79,7 +79,7 @@ def test_no_attribute_of_ours_is_trls(tmp_path: Path, sft_folder: Path) -> None:
         processing_class=load_tokenizer(str(sft_folder / "model")),
     )
     own = {"recipe_rl", "examples", "sandbox", "code_sandbox", "rollout_log", "update_metrics", "sampling_round"}
-    own |= {"phases", "_graded", "_sampled"}
+    own |= {"phases", "positions", "_graded", "_sampled"}
     trainer = make_trainer(recipe, sft_folder, tmp_path, [])
     assert vars(trainer).keys() - vars(plain).keys() == own, "training/bilevel.py __init__: attributes that TRL has too"
 
