@@ -137,6 +137,9 @@ def run_rl(
             rollout_log=RolloutLog(out_dir, recipe, update_of(resume) if resume else -1) if is_first() else None,
         )
         trainer.metrics_path = metrics.path
+        trainer.save_more = rollouts.drift.save
+        if resume:
+            rollouts.drift.load(resume)
         callback = MetricsCallback(
             "rl",
             metrics,

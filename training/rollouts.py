@@ -13,6 +13,7 @@ from training.config import RlSection
 from training.engines.probe import Probe
 from training.engines.protocol import RolloutEngine
 from training.phases import Phases
+from training.start_drift import StartDrift
 from training.tokenizer import encode
 
 OpenEngine = Callable[[PretrainedConfig], RolloutEngine]
@@ -32,8 +33,9 @@ class EngineRollouts:
     rl.prompts_per_update as a multiple of the processes to save that.
 
     The engine is opened at the first call, by `open_engine` from the model's config. `figures` are those of the last
-    call, for the metrics: `engine_difference` (nats, the largest of all processes). `phases` gets the seconds of its
-    generation ("generate"), and of opening, sync and probe ("sync").
+    call, for the metrics: `engine_difference` (nats, the largest of all processes) and `kl_start_probe` (`drift`;
+    absent where its start is not known). `phases` gets the seconds of generation ("generate"), and of opening, sync and
+    probe ("sync").
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class EngineRollouts:
         self.open_engine = open_engine
         self.probe = probe
         self.phases = phases or Phases()
+        self.drift = StartDrift(probe)
         self.figures: dict[str, float] = {}
         self._engine: RolloutEngine | None = None
 
@@ -92,6 +95,9 @@ class EngineRollouts:
         mine = torch.tensor([self.probe.difference(self._engine, model)], device=trainer.accelerator.device)
         difference = float(trainer.accelerator.gather(mine).max())
         self.figures = {"engine_difference": difference}
+        moved = self.drift.measure(model, trainer.state.global_step)
+        if moved is not None:
+            self.figures["kl_start_probe"] = moved
         self.probe.check(difference, self.section.engine, trainer.state.global_step + 1)
         return self._engine
 

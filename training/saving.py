@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,15 @@ def is_no_space(error: BaseException) -> bool:
 
 
 class ResumableTrainer(Trainer):
-    """A Trainer whose checkpoints are whole or not there; `metrics_path` says which of them is the best.
+    """A Trainer whose checkpoints are whole or not there; `metrics_path` says which of them is the best, and
+    `save_more` writes what else belongs into a checkpoint's folder.
 
     Where weights are split over processes (fsdp2, deepspeed) writing is a joint act that one process can't leave, so
     there a full disk ends the run.
     """
 
     metrics_path: Path | None = None
+    save_more: Callable[[Path], None] | None = None
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoints = Path(str(self.args.output_dir))
@@ -48,6 +51,8 @@ class ResumableTrainer(Trainer):
         problem = ""
         try:
             super()._save_checkpoint(model, trial)
+            if self.save_more is not None and is_first():
+                self.save_more(folder)
         except (OSError, SafetensorError, RuntimeError) as error:
             if not is_no_space(error) or self.is_fsdp_enabled or self.is_deepspeed_enabled:
                 raise

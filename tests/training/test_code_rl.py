@@ -26,12 +26,14 @@ from training.code_examples import (
     sft_code_examples,
 )
 from training.config import RecipeError
+from training.engines import Probe
 from training.errors import ExamplesError
 from training.examples import Encoded, rl_examples, training_traces
 from training.metrics import read_metrics
 from training.model import load_tokenizer
 from training.rl import grpo_arguments, run_rl
 from training.sft import run_sft
+from training.start_drift import StartDrift
 from training.tokenizer import encode
 from training.trace_pool import Traces
 
@@ -174,6 +176,7 @@ def test_an_update_on_programs_alone_raises_the_likelihood_of_what_passed(
     class Scripted:
         def __init__(self, *given: Any) -> None:
             self.figures: dict[str, float] = {}
+            self.drift = StartDrift(Probe((), (), 0.0))
             self.rollouts = scripted(recipe, texts)
 
         def __call__(self, prompts: list[str], trainer: Any) -> dict[str, Any]:

@@ -21,6 +21,29 @@ def model_logprobs(
     rows = [[*prompt, *completion] for prompt, completion in zip(prompt_ids, completion_ids, strict=True)]
     if not rows:
         return []
+    logp_RLV, ids_RL = _forward(model, rows, temperature)
+    logp_RL = logp_RLV.gather(2, ids_RL[:, 1:, None])[..., 0].cpu()
+    spans = zip(prompt_ids, rows, strict=True)
+    return [logp_RL[place, len(prompt) - 1 : len(row) - 1].tolist() for place, (prompt, row) in enumerate(spans)]
+
+
+def model_distributions(
+    model: PreTrainedModel, prompt_ids: Sequence[Sequence[int]], completion_ids: Sequence[Sequence[int]]
+) -> torch.Tensor:
+    """The log-probabilities of every token at each place of the completions, all places one after another: (places, V),
+    on the CPU."""
+    rows = [[*prompt, *completion] for prompt, completion in zip(prompt_ids, completion_ids, strict=True)]
+    if not rows:
+        return torch.zeros(0, 0)
+    logp_RLV, _ = _forward(model, rows, 1.0)
+    spans = zip(prompt_ids, rows, strict=True)
+    return torch.cat([logp_RLV[at, len(prompt) - 1 : len(row) - 1] for at, (prompt, row) in enumerate(spans)]).cpu()
+
+
+def _forward(
+    model: PreTrainedModel, rows: Sequence[Sequence[int]], temperature: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-probabilities of each next token, and the ids."""
     width = max(map(len, rows))
     ids_RL = torch.zeros((len(rows), width), dtype=torch.long)
     mask_RL = torch.zeros_like(ids_RL)
@@ -35,6 +58,4 @@ def model_logprobs(
             logits_RLV = model(input_ids=ids_RL, attention_mask=mask_RL, use_cache=False).logits[:, :-1].float()
     finally:
         model.train(was_training)
-    logp_RL = (logits_RLV / temperature).log_softmax(-1).gather(2, ids_RL[:, 1:, None])[..., 0].cpu()
-    spans = zip(prompt_ids, rows, strict=True)
-    return [logp_RL[place, len(prompt) - 1 : len(row) - 1].tolist() for place, (prompt, row) in enumerate(spans)]
+    return (logits_RLV / temperature).log_softmax(-1), ids_RL
