@@ -1,4 +1,4 @@
-"""Checkpoints of steps that are still running: the newest of each, so that another machine can go on from it.
+"""Checkpoints of running steps, so that another machine can go on: the newest, and those that are to be kept.
 
 They are no artifacts: nothing is made from them, and they are gone when their step is recorded. Bytes are stored
 before the row; an older checkpoint goes after the newer one is there.
@@ -7,7 +7,7 @@ before the row; an older checkpoint goes after the newer one is there.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,8 +42,10 @@ class Checkpoints:
         self._database = database
         self._store = store
 
-    def save(self, job: str, step_id: str, update: int, files: Mapping[str, Path]) -> Checkpoint:
-        """Store files, name -> path, then forget the step's older checkpoints.
+    def save(
+        self, job: str, step_id: str, update: int, files: Mapping[str, Path], keep: Collection[int] = ()
+    ) -> Checkpoint:
+        """Store files, name -> path, then forget the step's older checkpoints but those of the updates `keep`.
 
         OSError or ValueError where a file goes or changes while it is read; nothing is recorded then.
         """
@@ -51,16 +53,25 @@ class Checkpoints:
         if self._store.backend.size(digest) != size_bytes:
             verified: Any = VerifiedReader(cast(BinaryIO, PackedFiles(files)), digest, step_id, size_bytes)
             self._store.backend.write(digest, verified, size_bytes, BINARY_MEDIA_TYPE)
+        replaced = [one for one in self.stored(job, step_id) if one.update == update and one.digest != digest]
         with self._database.write("checkpoint") as session:
             row = {"job": job, "step_id": step_id, "update": update, "digest": digest, "size_bytes": size_bytes}
             session.merge(CheckpointRow(**row, created_at=datetime.now(UTC)))
-        self._forget(job, step_id, lambda one: one.update < update)
+        for one in replaced:
+            self._remove_unused(one.digest)
+        self._forget(job, step_id, lambda one: one.update < update and one.update not in keep)
         return Checkpoint(job, step_id, update, digest, size_bytes)
 
     def last(self, job: str, step_id: str) -> Checkpoint | None:
         """The step's newest checkpoint; None where there is none."""
-        found = self._all(job, step_id)
-        return max(found, key=lambda one: one.update, default=None)
+        return max(self.stored(job, step_id), key=lambda one: one.update, default=None)
+
+    def stored(self, job: str, step_id: str) -> list[Checkpoint]:
+        """All of the step's checkpoints, oldest first."""
+        query = select(CheckpointRow).where(CheckpointRow.job == job, CheckpointRow.step_id == step_id)
+        with self._database.read() as session:
+            rows = session.scalars(query.order_by(CheckpointRow.update))
+            return [Checkpoint(row.job, row.step_id, row.update, row.digest, row.size_bytes) for row in rows]
 
     def restore(self, checkpoint: Checkpoint, to: Path) -> None:
         """Write its files under `to`, verified. ArtifactError where they can't be read or written."""
@@ -76,20 +87,18 @@ class Checkpoints:
         """Remove all of a step's checkpoints: rows first, so that none is believed whose bytes are gone."""
         self._forget(job, step_id, lambda one: True)
 
-    def _all(self, job: str, step_id: str) -> list[Checkpoint]:
-        query = select(CheckpointRow).where(CheckpointRow.job == job, CheckpointRow.step_id == step_id)
-        with self._database.read() as session:
-            rows = session.scalars(query)
-            return [Checkpoint(row.job, row.step_id, row.update, row.digest, row.size_bytes) for row in rows]
-
     def _forget(self, job: str, step_id: str, which: Callable[[Checkpoint], bool]) -> None:
-        for one in filter(which, self._all(job, step_id)):
+        for one in filter(which, self.stored(job, step_id)):
             with self._database.write("checkpoint") as session:
                 same = CheckpointRow.job == job, CheckpointRow.step_id == step_id, CheckpointRow.update == one.update
                 session.execute(delete(CheckpointRow).where(*same))
-                others = session.scalar(select(CheckpointRow.digest).where(CheckpointRow.digest == one.digest).limit(1))
-            if others is None:
-                self._store.backend.remove(one.digest)
+            self._remove_unused(one.digest)
+
+    def _remove_unused(self, digest: str) -> None:
+        with self._database.read() as session:
+            used = session.scalar(select(CheckpointRow.digest).where(CheckpointRow.digest == digest).limit(1))
+        if used is None:
+            self._store.backend.remove(digest)
 
 
 def _digest(stream: PackedFiles) -> tuple[str, int]:

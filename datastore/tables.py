@@ -135,7 +135,7 @@ class ModelVersionRow(Table):
 
 
 class CheckpointRow(Table):
-    """The stored checkpoint of a step that is still running; gone when a newer one is there, or the step's run."""
+    """A stored checkpoint of a running step, its newest or its best; gone when the step's run is there."""
 
     __tablename__ = "checkpoint"
     __table_args__ = (Index(None, "digest"),)

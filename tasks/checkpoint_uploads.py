@@ -9,14 +9,14 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from datastore.checkpoints import Checkpoints
+from datastore.checkpoints import Checkpoint, Checkpoints
 from datastore.errors import StoreError
-from training.checkpoints import PREFIX, complete, last_complete, update_of
-from training.metrics import ROLLOUTS
+from training.checkpoints import COMPLETE, PREFIX, best_update, complete, publish_folder, update_of
+from training.metrics import ROLLOUTS, read_metrics
 
 POLL_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -25,32 +25,69 @@ _SNAPSHOT, _RESTORED = ".snapshot", ".restored"
 
 
 class Uploader:
-    """Copies the newest complete checkpoint of the stage in `out`, with what belongs to it, once it is there."""
+    """Copies the newest complete checkpoint of the stage in `out` and the best one, with what belongs to them.
+
+    Each is stored once: where the best was the newest when it was copied, it stays when a newer one comes.
+    """
 
     def __init__(self, checkpoints: Checkpoints, job: str, step_id: str, out: Path) -> None:
         self.checkpoints, self.job, self.step_id, self.out = checkpoints, job, step_id, out
-        self.uploaded = -1
+        self.stored: set[int] | None = None
         self.problem = ""
 
     def once(self) -> bool:
-        """Upload the newest checkpoint if it is not in the store yet; whether it was. Never raises for what passes."""
-        newest = last_complete(self.out / _CHECKPOINTS)
-        if newest is None or update_of(newest) <= self.uploaded:
-            return False
+        """Upload the newest checkpoint, or else the best, if it is not in the store yet; whether one was.
+
+        Never raises: its thread would end, and a stage's own failure be hidden by it.
+        """
+        wanted: Path | None = None
         try:
-            self.checkpoints.save(self.job, self.step_id, update_of(newest), self._files(newest))
-        except (StoreError, OSError, ValueError) as error:  # the store is down, or training has pruned it meanwhile
-            if newest.exists() and str(error) != self.problem:
-                self.problem = str(error)
-                _LOG.warning(
-                    "checkpoint %s of %s is not in the store: %s; training goes on", newest.name, self.job, error
-                )
+            here = complete(self.out / _CHECKPOINTS)
+            if not here:
+                return False
+            if self.stored is None:
+                self.stored = {one.update for one in self.checkpoints.stored(self.job, self.step_id)}
+            wanted, best = self._wanted(here, self.stored)
+            if wanted is None:
+                return False
+            self.checkpoints.save(self.job, self.step_id, update_of(wanted), self._files(wanted), best)
+        except Exception as error:  # noqa: BLE001 see above
+            self._tell(wanted, error)
             return False
-        self.uploaded, self.problem = update_of(newest), ""
+        self.stored.add(update_of(wanted))
+        self.problem = ""
         return True
 
+    def _wanted(self, here: Sequence[Path], stored: Collection[int]) -> tuple[Path | None, list[int]]:
+        """The checkpoint to upload now, and the best one's update, if there is one."""
+        newest, updates = here[-1], {update_of(path): path for path in here}
+        best = best_update(updates, read_metrics(self.out / _METRICS))
+        if update_of(newest) > max(stored, default=-1):
+            return newest, [] if best is None else [best]
+        if best is not None and best not in stored:
+            return updates[best], [best]
+        return None, []
+
+    def _tell(self, wanted: Path | None, error: Exception) -> None:
+        """Say once what is wrong: the store is down. Nothing where training has pruned the checkpoint meanwhile."""
+        if (wanted is None or (wanted / COMPLETE).exists()) and str(error) != self.problem:
+            self.problem = str(error)
+            name = wanted.name if wanted else "the newest"
+            known = isinstance(error, StoreError | OSError | ValueError)
+            _LOG.warning(
+                "checkpoint %s of %s is not in the store: %s; training goes on",
+                name,
+                self.job,
+                error if known else repr(error),
+                exc_info=None if known else error,
+            )
+
     def _files(self, checkpoint: Path) -> dict[str, Path]:
-        """Name -> path of the checkpoint's files, the tokenizer's, and the metrics as they are now, which grow."""
+        """Name -> path of the checkpoint's files, the tokenizer's, and the metrics as they are now, which grow.
+
+        FileNotFoundError where training has begun to prune it: the marker goes first, so what was listed before it
+        went is whole.
+        """
         snapshot = self.out / _SNAPSHOT
         snapshot.mkdir(exist_ok=True)
         found = {}
@@ -60,6 +97,8 @@ class Uploader:
                 found[name] = snapshot / name
         for folder in (checkpoint, self.out / _TOKENIZER):
             found |= {path.relative_to(self.out).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        if not (checkpoint / COMPLETE).exists():
+            raise FileNotFoundError(f"{checkpoint} has been removed")
         return found
 
 
@@ -67,15 +106,15 @@ class Uploader:
 def kept_in_store(
     checkpoints: Checkpoints | None, job: str, step_id: str, out: Path, poll_s: float = POLL_S
 ) -> Iterator[None]:
-    """Go on from the stored checkpoint where `out` has none newer; while the body runs, a thread stores new ones; where
-    it fails the newest is tried once more. Nothing of it where `checkpoints` is None."""
+    """Go on from the stored checkpoint where `out` has none as new; while the body runs, a thread stores new ones;
+    where it fails both are tried once more. Nothing of it where `checkpoints` is None."""
     if checkpoints is None:
         yield
         return
     try:
         if (update := restore_last(checkpoints, job, step_id, out)) is not None:
             _LOG.warning("%s goes on from update %s, whose checkpoint was in the store", job, update)
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         _LOG.warning("no checkpoint of %s could be fetched: %s; it goes on from what is here", job, error)
     uploader, stop = Uploader(checkpoints, job, step_id, out), threading.Event()
 
@@ -89,7 +128,8 @@ def kept_in_store(
         yield
     except BaseException:
         _end(thread, stop)
-        uploader.once()
+        while uploader.once():  # the newest, then the best
+            pass
         raise
     _end(thread, stop)
 
@@ -108,23 +148,50 @@ def forget(checkpoints: Checkpoints, job: str, step_id: str) -> None:
 
 
 def restore_last(checkpoints: Checkpoints, job: str, step_id: str, out: Path) -> int | None:
-    """Fetch the step's stored checkpoint into `out` where there is none newer; the update it stands for, or None.
+    """Fetch the step's newest stored checkpoint into `out` where there is none as new; its update, or None.
 
-    The checkpoint is moved to its name last, so that a kill in between leaves none that is half there.
+    What comes with it, the metrics above all, takes the place of what is older here. Then the best one is fetched where
+    it is another and not here: without it the stage goes on, and names another as its best.
     """
-    found = checkpoints.last(job, step_id)
-    here = [update_of(path) for path in complete(out / _CHECKPOINTS)]
-    if found is None or (here and max(here) >= found.update):
-        return None
-    restored = out / _RESTORED
-    shutil.rmtree(restored, ignore_errors=True)
-    checkpoints.restore(found, restored)
-    for name in (_TOKENIZER, _METRICS, ROLLOUTS):
-        if (restored / name).exists() and not (out / name).exists():
-            (restored / name).rename(out / name)
-    (out / _CHECKPOINTS).mkdir(exist_ok=True)
-    target = out / _CHECKPOINTS / f"{PREFIX}{found.update}"
-    shutil.rmtree(target, ignore_errors=True)
-    (restored / _CHECKPOINTS / target.name).rename(target)
-    shutil.rmtree(restored)
-    return found.update
+    stored = checkpoints.stored(job, step_id)
+    here = {update_of(path) for path in complete(out / _CHECKPOINTS)}
+    restored = None
+    if stored and stored[-1].update > max(here, default=-1):
+        newest = stored[-1]
+        with _unpacked(checkpoints, newest, out) as folder:
+            if not (out / _TOKENIZER).exists() and (folder / _TOKENIZER).exists():
+                (folder / _TOKENIZER).rename(out / _TOKENIZER)
+            for name in (_METRICS, ROLLOUTS):
+                if (folder / name).exists():
+                    (folder / name).replace(out / name)
+            _take(folder, newest, out)
+        restored = newest.update
+        here.add(restored)
+    found = {one.update: one for one in stored}
+    best = best_update(here | found.keys(), read_metrics(out / _METRICS))
+    if best is not None and best not in here:
+        try:
+            with _unpacked(checkpoints, found[best], out) as folder:
+                _take(folder, found[best], out)
+        except (StoreError, OSError) as error:
+            _LOG.warning("the best checkpoint of %s, of update %s, could not be fetched: %s", job, best, error)
+    return restored
+
+
+@contextmanager
+def _unpacked(checkpoints: Checkpoints, checkpoint: Checkpoint, out: Path) -> Iterator[Path]:
+    """A folder with the checkpoint's files, verified; it goes with the body."""
+    folder = out / _RESTORED
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        checkpoints.restore(checkpoint, folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _take(folder: Path, checkpoint: Checkpoint, out: Path) -> None:
+    """Move an unpacked checkpoint to its name, whole and on the disk, so that a kill leaves none that is half there."""
+    target = out / _CHECKPOINTS / f"{PREFIX}{checkpoint.update}"
+    target.parent.mkdir(exist_ok=True)
+    publish_folder(folder / _CHECKPOINTS / target.name, target)

@@ -66,6 +66,26 @@ def test_the_newest_is_kept_and_comes_back(database: Database, store: ArtifactSt
     checkpoints.restore(other, tmp_path / "other")
 
 
+def test_those_that_are_to_be_kept_stay(database: Database, store: ArtifactStore, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(database, store)
+    for update in (10, 20, 30, 40):
+        checkpoints.save("train-rl", "s1", update, files(tmp_path / "in", weights=b"w" * update), keep=[20])
+    assert [one.update for one in checkpoints.stored("train-rl", "s1")] == [20, 40]
+    assert len(list(store.backend.digests())) == 2
+    checkpoints.save("train-rl", "s1", 30, files(tmp_path / "in", weights=b"w"), keep=[30])
+    assert [one.update for one in checkpoints.stored("train-rl", "s1")] == [30, 40], "a newer one is never forgotten"
+
+
+def test_a_checkpoint_that_is_stored_again_leaves_no_bytes(
+    database: Database, store: ArtifactStore, tmp_path: Path
+) -> None:
+    checkpoints = Checkpoints(database, store)
+    for content in (b"first", b"second", b"second"):
+        saved = checkpoints.save("train-rl", "s1", 10, files(tmp_path / "in", weights=content))
+    assert checkpoints.stored("train-rl", "s1") == [saved]
+    assert [digest for digest, _ in store.backend.digests()] == [saved.digest]
+
+
 def test_bytes_that_another_step_needs_stay(database: Database, store: ArtifactStore, tmp_path: Path) -> None:
     checkpoints = Checkpoints(database, store)
     given = files(tmp_path / "in", weights=b"same")
