@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from training.config import Recipe
 from training.memory import StageShape
+from training.packing import most_tokens
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,30 @@ def _sft(recipe: Recipe) -> Batches:
             f"sft.micro_batches {section.micro_batches} can't be shared by {processes} processes:"
             f" use {above}, or another number that {processes} divides"
         )
-    rows = -(-section.batch_size // section.micro_batches)
+    sequences = -(-section.batch_size // section.micro_batches)
     row_tokens = recipe.slice.max_prompt_tokens + recipe.slice.max_response_tokens
     accumulated = max(1, section.micro_batches // processes)
+    shared = f"micro_batches / {processes} processes"
+    longest = row_tokens
+    parts = [
+        BatchLine("sft", "rows per micro-batch", sequences, "batch_size / micro_batches, rounded up"),
+        BatchLine("sft", "micro-batches per process", accumulated, shared),
+    ]
+    if section.packing:
+        longest = most_tokens(recipe)
+        within = "sft.packed_tokens" if longest > row_tokens else "slice.max_prompt_tokens + max_response_tokens"
+        parts = [
+            BatchLine("sft", "packed sequences per micro-batch", sequences, "at most, batch_size / micro_batches"),
+            BatchLine("sft", "tokens per sequence", longest, f"at most, {within}"),
+            BatchLine("sft", "micro-batches per process", accumulated, f"at most, {shared}; as few as the rows allow"),
+        ]
     lines = (
         BatchLine("sft", "rows per update", section.batch_size, "sft.batch_size"),
-        BatchLine("sft", "rows per micro-batch", rows, "batch_size / micro_batches, rounded up"),
-        BatchLine("sft", "micro-batches per process", accumulated, f"micro_batches / {processes} processes"),
+        *parts,
         BatchLine("sft", "tokens per update", section.batch_size * row_tokens, f"at most, rows x {row_tokens:,}"),
         BatchLine("sft", "rows in all", section.batch_size * section.updates, f"rows x {section.updates:,} updates"),
     )
-    return Batches(lines, (StageShape("sft", rows, row_tokens),), tuple(problems))
+    return Batches(lines, (StageShape("sft", sequences, longest),), tuple(problems))
 
 
 def _rl(recipe: Recipe) -> Batches:

@@ -13,9 +13,12 @@ from torch.utils.data import Dataset
 
 from training.config import Recipe, SliceSection
 from training.examples import Encoded
+from training.packing import num_tokens, packed
 
 PAD_MULTIPLE = 16
 IGNORED = -100
+
+MicroBatch = list[list[Encoded]]  # sequences, each the rows that share it
 
 
 def task_counts(part: SliceSection, available: Sequence[str], num_rows: int) -> dict[str, int]:
@@ -50,19 +53,28 @@ def draw_rows(pools: dict[str, list[Encoded]], recipe: Recipe, num_rows: int) ->
     return drawn
 
 
-def plan_batches(pools: dict[str, list[Encoded]], recipe: Recipe) -> list[list[Encoded]]:
-    """Micro-batches in the order of use: `sft.micro_batches` of them make an update of `sft.batch_size` rows.
+def plan_batches(pools: dict[str, list[Encoded]], recipe: Recipe, processes: int = 1) -> list[MicroBatch]:
+    """Micro-batches in the order of use; the same number of them makes each update of `sft.batch_size` rows.
 
-    The rows of an update are sorted by length before they are split, which saves padding.
+    Without packing `sft.micro_batches` of them do, and a sequence is one row; the rows of an update are sorted by
+    length before they are split, which saves padding. Packing changes how an update's rows lie, not which they are.
     """
     size, parts = recipe.sft.batch_size, recipe.sft.micro_batches
     rows = draw_rows(pools, recipe, recipe.sft.updates * size)
+    updates = [rows[start : start + size] for start in range(0, len(rows), size)]
+    if recipe.sft.packing:
+        return packed(updates, recipe, processes)
+    edges = [round(part * size / parts) for part in range(parts + 1)]
     planned = []
-    for start in range(0, len(rows), size):
-        batch = sorted(rows[start : start + size], key=lambda row: row.length)
-        edges = [round(part * size / parts) for part in range(parts + 1)]
+    for update in updates:
+        batch = [[row] for row in sorted(update, key=lambda row: row.length)]
         planned += [batch[low:high] for low, high in itertools.pairwise(edges)]
     return planned
+
+
+def rows_of(part: MicroBatch) -> list[Encoded]:
+    """The rows of a micro-batch, whatever sequences they are in."""
+    return [row for sequence in part for row in sequence]
 
 
 class MicroBatches(Dataset[dict[str, Tensor]]):
@@ -70,11 +82,17 @@ class MicroBatches(Dataset[dict[str, Tensor]]):
 
     `weights` are those of the paper's plain SFT on responses, plus `prompt_loss_weight` on prompt tokens, divided
     by the sum over the whole update: the losses of an update's micro-batches add up to its weighted mean.
+
+    Packed sequences have `position_ids` that start again at each row and no `attention_mask`: that is how transformers
+    knows that rows must not see each other (`find_packed_sequence_indices`); a mask of two dimensions would switch it
+    off, and so would a cache. Flash attention knows it for one sequence only (`_is_packed_sequence`), so `flat` makes
+    one of them all.
     """
 
-    def __init__(self, planned: list[list[Encoded]], recipe: Recipe, pad_id: int) -> None:
+    def __init__(self, planned: list[MicroBatch], recipe: Recipe, pad_id: int, flat: bool = False) -> None:
         self.planned = planned
-        self.parts = recipe.sft.micro_batches
+        self.parts = len(planned) // recipe.sft.updates
+        self.packed, self.flat = recipe.sft.packing, flat
         self.prompt_weight = recipe.sft.prompt_loss_weight
         self.pad_id = pad_id
 
@@ -83,27 +101,37 @@ class MicroBatches(Dataset[dict[str, Tensor]]):
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
         first = index // self.parts * self.parts
-        total = sum(self._weight(row) for part in self.planned[first : first + self.parts] for row in part)
+        total = sum(self._weight(row) for part in self.planned[first : first + self.parts] for row in rows_of(part))
         return self.tensors(self.planned[index], total)
 
     def _weight(self, row: Encoded) -> float:
         # the first token is predicted from nothing
         return self.prompt_weight * (len(row.prompt_ids) - 1) + len(row.response_ids)
 
-    def tensors(self, rows: Sequence[Encoded], total_weight: float) -> dict[str, Tensor]:
-        """input_ids, attention_mask and weights, each (B, T), padded on the right to a multiple of 16."""
-        longest = max(row.length for row in rows)
+    def tensors(self, part: MicroBatch, total_weight: float) -> dict[str, Tensor]:
+        """input_ids, attention_mask or position_ids, and weights, each (B, T), padded on the right to a multiple of 16.
+
+        B counts sequences. What is padded has positions of its own, as a further row would.
+        """
+        part = [rows_of(part)] if self.packed and self.flat else part
+        longest = max(map(num_tokens, part))
         width = -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE
-        ids_BT = torch.full((len(rows), width), self.pad_id)
-        mask_BT = torch.zeros(len(rows), width, dtype=torch.long)
-        weights_BT = torch.zeros(len(rows), width)
-        for b, row in enumerate(rows):
-            start, length = len(row.prompt_ids), row.length
-            ids_BT[b, :length] = torch.tensor(row.prompt_ids + row.response_ids)
-            mask_BT[b, :length] = 1
-            weights_BT[b, 1:start] = self.prompt_weight
-            weights_BT[b, start:length] = 1
-        return {"input_ids": ids_BT, "attention_mask": mask_BT, "weights": weights_BT / total_weight}
+        ids_BT = torch.full((len(part), width), self.pad_id)
+        mask_BT, positions_BT = (torch.zeros(len(part), width, dtype=torch.long) for _ in range(2))
+        weights_BT = torch.zeros(len(part), width)
+        for b, sequence in enumerate(part):
+            start = 0
+            for row in sequence:
+                response, end = start + len(row.prompt_ids), start + row.length
+                ids_BT[b, start:end] = torch.tensor(row.prompt_ids + row.response_ids)
+                positions_BT[b, start:end] = torch.arange(row.length)
+                weights_BT[b, start + 1 : response] = self.prompt_weight
+                weights_BT[b, response:end] = 1
+                start = end
+            mask_BT[b, :start] = 1
+            positions_BT[b, start:] = torch.arange(width - start)
+        where = {"position_ids": positions_BT} if self.packed else {"attention_mask": mask_BT}
+        return {"input_ids": ids_BT, **where, "weights": weights_BT / total_weight}
 
 
 def only(items: list[Any]) -> Any:

@@ -221,6 +221,12 @@ class SftSection(Section):
     weight_decay: float = Field(default=0.0, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
     prompt_loss_weight: float = Field(default=0.0, ge=0, le=1, description="Weight of prompt tokens in the loss.")
+    packing: bool = Field(
+        default=False, description="Rows are put end to end in sequences, in place of padding each to the longest."
+    )
+    packed_tokens: int = Field(
+        default=0, ge=0, description="Most tokens of a packed sequence of several rows; 0: those of the longest row."
+    )
     gradient_checkpointing: bool = False
     checkpoint_every: int = Field(default=100, ge=1)
     evaluate_every: int = Field(default=100, ge=1)

@@ -1,8 +1,9 @@
 """How much memory a stage needs on one device: one line per use, each with its formula in words.
 
 An estimate of the worst case (every row as long as its limits allow) for attention that keeps no T x T matrix
-(scaled_dot_product_attention). Static lines are exact but for the allocator's rounding; activations count what
-autograd saves in transformers' Llama and Qwen2 layers, tested against tensors saved by a real layer.
+(scaled_dot_product_attention; packed rows have one mask for all layers). Static lines are exact but for the allocator's
+rounding; activations count what autograd saves in transformers' Llama and Qwen2 layers, tested against tensors saved by
+a real layer.
 
 Letters: P parameters, A those that are trained, D devices, S shards (D under fsdp2 and deepspeed, else 1), T tokens of
 one forward pass on a device, c bytes of a value in the forward pass (2 in bfloat16).
@@ -126,7 +127,8 @@ def passing_lines(recipe: Recipe, sizes: Sizes, shape: StageShape) -> list[Memor
     stage, tokens = shape.stage, shape.rows * shape.row_tokens
     per_layer = activation_bytes_per_token(sizes, compute)
     checkpointed = recipe.sft.gradient_checkpointing if stage == "sft" else recipe.rl.gradient_checkpointing
-    shown = f"{shape.rows} rows x {shape.row_tokens:,} tokens"
+    is_packed = stage == "sft" and recipe.sft.packing
+    shown = f"{shape.rows} {'packed sequences' if is_packed else 'rows'} x {shape.row_tokens:,} tokens"
     if checkpointed:
         kept = tokens * (sizes.layers * sizes.hidden * 4 + per_layer)
         formula = f"{shown} x ({sizes.layers} layer inputs x {sizes.hidden} x 4 bytes + one layer x {per_layer:,})"
@@ -143,6 +145,9 @@ def passing_lines(recipe: Recipe, sizes: Sizes, shape: StageShape) -> list[Memor
         kept = 2 * tile * 4 + (trained_head + tokens) * sizes.hidden * 4
         words = "TRL's fused head: two tiles of logits, float32 gradients of the head and of its input"
         lines.append(MemoryLine(stage, "logits", kept, words, "training"))
+    if is_packed:
+        words = f"{shown} x {shape.row_tokens:,} x (1 + {compute}) bytes (what sees what, and its form in the kernel)"
+        lines.append(MemoryLine(stage, "mask", tokens * shape.row_tokens * (1 + compute), words, "training"))
     return lines
 
 

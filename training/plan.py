@@ -134,6 +134,8 @@ def memory_problem(recipe: Recipe, memory: StageMemory, device: Device) -> str:
         change = f"set {memory.stage}.gradient_checkpointing = true"
     elif largest.what in ("activations", "logits"):
         change = f"raise {memory.stage}.micro_batches (now {section.micro_batches})"
+    elif largest.what == "mask":
+        change = "lower sft.packed_tokens"
     elif largest.what == "vLLM":
         change = "lower parallel.engine_memory_share"
     elif largest.what == "KV cache":

@@ -21,9 +21,10 @@ from transformers import (
     Trainer,
     TrainingArguments,
 )
+from transformers.utils.generic import is_flash_attention_requested
 
 from training.adapters import adapted, base_dtype, merged
-from training.batches import MicroBatches, only, plan_batches
+from training.batches import MicroBatches, only, plan_batches, rows_of
 from training.callbacks import MetricsCallback, StopAfter
 from training.checkpoints import best_figures, publish_folder
 from training.code_examples import sft_code_examples
@@ -35,6 +36,7 @@ from training.held_out import HeldOut
 from training.metrics import last_held_out, read_metrics
 from training.model import load_model, load_tokenizer, new_model
 from training.optimizers import muon_adamw
+from training.packing import num_tokens
 from training.parallel import parallel_arguments
 from training.phases import TRAIN
 from training.processes import first_alone, is_first, wait_for_all, world_size
@@ -57,15 +59,24 @@ class SftTrainer(ResumableTrainer):
         return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
-        """Sum of weight * negative log-likelihood; the weights of an update sum to 1 over its micro-batches."""
-        outputs = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False)
-        logits_RV = outputs.logits[:, :-1].flatten(0, 1).float()
-        targets_R = inputs["input_ids"][:, 1:].flatten()
-        nll_R = cross_entropy(logits_RV, targets_R, reduction="none")
-        loss = (nll_R * inputs["weights"][:, 1:].flatten()).sum()
+        """The micro-batch's part of the update's loss."""
+        loss, outputs = weighted_loss(model, inputs)
         # the Trainer divides by the number of accumulated micro-batches, and processes are averaged
         loss = loss * self.current_gradient_accumulation_steps * self.accelerator.num_processes
         return (loss, outputs) if return_outputs else loss
+
+
+def weighted_loss(model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, Any]:
+    """Sum of weight * negative log-likelihood, and the model's outputs.
+
+    The weights of an update sum to 1 over its micro-batches. The first token of a row weighs nothing, so no token is
+    predicted from the row before it in a packed sequence.
+    """
+    outputs = model(**{name: value for name, value in inputs.items() if name != "weights"}, use_cache=False)
+    logits_RV = outputs.logits[:, :-1].flatten(0, 1).float()
+    targets_R = inputs["input_ids"][:, 1:].flatten()
+    nll_R = cross_entropy(logits_RV, targets_R, reduction="none")
+    return (nll_R * inputs["weights"][:, 1:].flatten()).sum(), outputs
 
 
 def encoded_pools(
@@ -100,13 +111,16 @@ def encoded_pools(
     return tokenizer, pools
 
 
-def training_arguments(recipe: Recipe, folder: Path, num_processes: int) -> TrainingArguments:
-    """The Trainer's settings for a recipe; `folder` gets the checkpoints."""
+def training_arguments(recipe: Recipe, folder: Path, num_processes: int, micro_batches: int) -> TrainingArguments:
+    """The Trainer's settings for a recipe whose updates have `micro_batches` on all processes together.
+
+    `folder` gets the checkpoints.
+    """
     sft = recipe.sft
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=1,  # one ready micro-batch
-        gradient_accumulation_steps=max(1, sft.micro_batches // num_processes),
+        gradient_accumulation_steps=max(1, micro_batches // num_processes),
         max_steps=sft.updates,
         learning_rate=sft.learning_rate,
         lr_scheduler_type=sft.schedule if sft.schedule != "constant" else "constant_with_warmup",
@@ -140,9 +154,11 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     tokenizer_path, checkpoints = out_dir / "tokenizer", out_dir / "checkpoints"
     with first_alone():
         tokenizer, pools = encoded_pools(recipe, dataset, tokenizer_path)
-    planned = plan_batches(pools, recipe)
-    batches: Dataset[dict[str, Tensor]] = MicroBatches(planned, recipe, tokenizer.pad_token_id)
+    planned = plan_batches(pools, recipe, world_size())
     model = _start_model(recipe, tokenizer)
+    flat = is_flash_attention_requested(model.config)
+    batches = MicroBatches(planned, recipe, tokenizer.pad_token_id, flat)
+    train_dataset: Dataset[dict[str, Tensor]] = batches
     num_trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     held_out = HeldOut(recipe, dataset, tokenizer_path)
 
@@ -157,17 +173,17 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
         optimizer = muon_adamw(model, recipe.sft.muon_learning_rate, recipe.sft.learning_rate, recipe.sft.weight_decay)
     trainer = SftTrainer(
         model=model,
-        args=training_arguments(recipe, checkpoints, world_size()),
-        train_dataset=batches,
+        args=training_arguments(recipe, checkpoints, world_size(), batches.parts),
+        train_dataset=train_dataset,
         data_collator=only,
         processing_class=tokenizer,
         callbacks=[callback, StopAfter(stop_after)],
         optimizers=(optimizer, None),
     )
     trainer.metrics_path = metrics.path
-    num_tokens = [sum(row.length for row in part) for part in planned]
     callback.tokens_per_update = [
-        sum(num_tokens[i : i + recipe.sft.micro_batches]) for i in range(0, len(num_tokens), recipe.sft.micro_batches)
+        sum(num_tokens(rows_of(part)) for part in planned[i : i + batches.parts])
+        for i in range(0, len(planned), batches.parts)
     ]
     with closing(metrics), busy:
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
@@ -177,6 +193,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     return {
         "stage": "sft",
         "updates": recipe.sft.updates,
+        "micro_batches": batches.parts,
         "num_parameters": sum(p.numel() for p in model.parameters()),
         "num_trained": num_trained,
         "vocab_size": len(tokenizer),

@@ -9,7 +9,7 @@ from torch.nn.functional import log_softmax
 from transformers import AutoModelForCausalLM
 
 from tests.training.tiny_data import random_traces, tiny_recipe
-from training.batches import MicroBatches, plan_batches, task_counts
+from training.batches import MicroBatches, plan_batches, rows_of, task_counts
 from training.examples import encoded_within_limits, sft_examples
 from training.metrics import read_metrics
 from training.model import load_tokenizer, new_model
@@ -68,7 +68,7 @@ def test_loss_is_the_weighted_token_mean_of_the_update(tmp_path: Path, sft_folde
     # by hand, row by row without padding: sum of w * -log p over sum of w
     total = weight = 0.0
     with torch.no_grad():
-        for encoded in (row for part in planned for row in part):
+        for encoded in (row for part in planned for row in rows_of(part)):
             ids = torch.tensor(encoded.prompt_ids + encoded.response_ids)
             logp = log_softmax(model(input_ids=ids[None]).logits[0, :-1], -1)
             nll = -logp.gather(1, ids[1:, None])[:, 0]
@@ -78,7 +78,7 @@ def test_loss_is_the_weighted_token_mean_of_the_update(tmp_path: Path, sft_folde
             weight += float(weights.sum())
     trainer = SftTrainer(
         model=model,
-        args=training_arguments(recipe, tmp_path, 1),
+        args=training_arguments(recipe, tmp_path, 1, micro_batches),
         train_dataset=MicroBatches(planned, recipe, tokenizer.pad_token_id),
         data_collator=only,
     )
