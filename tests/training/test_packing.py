@@ -251,7 +251,7 @@ def test_flash_attention_gets_the_form_in_which_it_sees_rows(
         torch.testing.assert_close(found[name], gradient, rtol=1e-5, atol=1e-6 * float(gradient.abs().max()))
 
 
-def test_a_killed_packed_run_equals_one_that_was_not(tmp_path: Path, dataset: Path) -> None:
+def test_a_killed_packed_run_equals_one_that_was_not_and_learns_as_a_padded_one(tmp_path: Path, dataset: Path) -> None:
     torch.set_num_threads(1)
     recipe = tiny_recipe(sft__packing=True, sft__batch_size=8, sft__micro_batches=4, sft__packed_tokens=500)
     summary = run_sft(recipe, dataset, tmp_path / "straight")
@@ -261,6 +261,11 @@ def test_a_killed_packed_run_equals_one_that_was_not(tmp_path: Path, dataset: Pa
     assert exact_rows(tmp_path / "killed" / "metrics.jsonl") == rows
     assert [row["update"] for row in rows if "loss" in row] == [1, 2, 3, 4, 5, 6]
     assert summary["micro_batches"] < 4
+    changed = recipe.sft.model_copy(update={"packing": False})
+    run_sft(recipe.model_copy(update={"sft": changed}), dataset, tmp_path / "p")
+    for mine, padded in zip(rows, exact_rows(tmp_path / "p" / "metrics.jsonl"), strict=True):
+        if "loss" in mine:
+            assert mine == pytest.approx(padded, rel=1e-3)
     one, other = (load_file(tmp_path / name / "model" / "model.safetensors") for name in ("straight", "killed"))
     assert all(torch.equal(one[name], other[name]) for name in one)
 

@@ -36,11 +36,14 @@ def train_workers() -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", ["sft", "rl"])
+@pytest.mark.parametrize(
+    ("stage", "changes"), [("sft", {}), ("sft", {"sft__packing": True}), ("rl", {})], ids=["sft", "packed sft", "rl"]
+)
 def test_two_workers_train_as_one_process_and_survive_a_kill(
-    tmp_path: Path, taught_dataset: Path, taught_model: Path, stage: str
+    tmp_path: Path, taught_dataset: Path, taught_model: Path, stage: str, changes: dict[str, Any]
 ) -> None:
-    one, two = taught_recipe(**SHORT), taught_recipe(**SHORT, parallel__devices=2)
+    one = taught_recipe(**SHORT, **changes)
+    two = taught_recipe(**SHORT, **changes, parallel__devices=2)
     alone = run(stage, one, taught_dataset, taught_model, tmp_path / "one")
     shared = run(stage, two, taught_dataset, taught_model, tmp_path / "two")
     assert [row["update"] for row in updates(shared)] == list(range(1, NUM_UPDATES[stage] + 1))
