@@ -32,7 +32,7 @@ from training.rollout_log import RolloutLog
 from training.rollout_metrics import num_positions, rollout_metrics
 from training.rollouts import rollout_seed
 from training.saving import ResumableTrainer
-from training.shared_prompts import in_order_of, packed_parts, refuse_other_attention, responses_of
+from training.shared_prompts import in_order_of, mask_dtype, packed_parts, responses_of
 from training.soundness import UnsupportedSetting, refuse_special_tags, refuse_unsound
 
 PAD_MULTIPLE = 16
@@ -75,7 +75,7 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         tokenizer: Any = self.processing_class
         refuse_special_tags(tokenizer)
         if recipe.rl.share_prompts:
-            refuse_other_attention(self.model)
+            mask_dtype(self.model)  # refused before anything is sampled
 
     # -- rewards
 
@@ -263,8 +263,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         """The same from a forward pass in which each prompt stands once for all of its rollouts."""
         logps_BT = torch.zeros(len(input_ids), keep, device=input_ids.device)
         entropy_BT = torch.zeros_like(logps_BT)
-        dtype = next(model.parameters()).dtype
-        for part in packed_parts(input_ids, attention_mask, keep, self.recipe_rl.length_parts, dtype):
+        parts, dtype = self.recipe_rl.length_parts, mask_dtype(self.model)
+        for part in packed_parts(input_ids, attention_mask, keep, parts, dtype):
             with self.accelerator.autocast():
                 found = model(**part.inputs(), fused_lm_head=True)
             logps_BT = responses_of(part, found.log_probs, logps_BT)

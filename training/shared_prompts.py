@@ -50,10 +50,13 @@ class _Group:
 
 
 def packed_parts(
-    input_ids: Tensor, attention_mask: Tensor, keep: int, parts: int, dtype: torch.dtype
+    input_ids: Tensor, attention_mask: Tensor, keep: int, parts: int, dtype: torch.dtype | None = None
 ) -> Iterator[Packed]:
-    """`input_ids` and `attention_mask` (B, S), prompts padded on the left and the last `keep` columns responses padded
-    on the right: the rollouts' groups, sorted by length, in at most `parts` parts. Attention is added, of `dtype`."""
+    """The rollouts' groups, sorted by length, in at most `parts` parts.
+
+    `input_ids` and `attention_mask` (B, S): prompts padded on the left, the last `keep` columns responses padded on the
+    right. The parts' attention is a mask of booleans; with a `dtype` one that is added.
+    """
     groups = sorted(_groups(input_ids, attention_mask.bool(), keep), key=lambda group: group.length)
     for part in torch.arange(len(groups)).tensor_split(min(parts, len(groups))):
         yield _pack([groups[place] for place in part.tolist()], input_ids.device, dtype)
@@ -73,7 +76,7 @@ def _groups(input_ids: Tensor, seen: Tensor, keep: int) -> list[_Group]:
     ]
 
 
-def _pack(groups: Sequence[_Group], device: torch.device, dtype: torch.dtype) -> Packed:
+def _pack(groups: Sequence[_Group], device: torch.device, dtype: torch.dtype | None) -> Packed:
     width = -(-max(group.length for group in groups) // PAD_MULTIPLE) * PAD_MULTIPLE
     shape = (len(groups), width)
     ids_RW, labels_RW = torch.zeros(shape, dtype=torch.long), torch.full(shape, IGNORED)
@@ -106,11 +109,11 @@ def _pack(groups: Sequence[_Group], device: torch.device, dtype: torch.dtype) ->
     )
 
 
-def _attention(segment_RW: Tensor, dtype: torch.dtype) -> Tensor:
-    """(R, 1, W, W): 0 where a token sees another (itself, what is before it in its response, the shared prompt)."""
+def _attention(segment_RW: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """(R, 1, W, W): where a token sees another (itself, what is before it in its response, the shared prompt)."""
     own = segment_RW[:, :, None] == segment_RW[:, None, :]
     sees = (own | (segment_RW == _PROMPT)[:, None, :]).tril()
-    return torch.where(sees, 0.0, torch.finfo(dtype).min)[:, None].to(dtype)
+    return (sees if dtype is None else torch.where(sees, 0.0, torch.finfo(dtype).min).to(dtype))[:, None]
 
 
 def responses_of(part: Packed, value_RV: Tensor, into_BT: Tensor) -> Tensor:
@@ -132,8 +135,9 @@ def in_order_of(batches: Sequence[dict[str, Any]], key: str) -> list[dict[str, A
     return ordered
 
 
-def refuse_other_attention(model: Any) -> None:
-    """ValueError where the model's attention does not take a mask of ours."""
-    kind = getattr(getattr(model, "config", None), "_attn_implementation", "sdpa")
+def mask_dtype(model: Any) -> torch.dtype | None:
+    """What `packed_parts` needs for the model's attention; ValueError where that takes no mask of ours."""
+    kind = model.config._attn_implementation
     if kind not in ("sdpa", "eager"):
         raise ValueError(f"rl.share_prompts needs attention 'sdpa' or 'eager', not {kind!r}: set it to false")
+    return None if kind == "sdpa" else model.dtype

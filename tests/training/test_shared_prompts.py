@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.model import CLASSES
-from training.shared_prompts import MOST_RESPONSES, in_order_of, packed_parts, refuse_other_attention, responses_of
+from training.shared_prompts import MOST_RESPONSES, in_order_of, mask_dtype, packed_parts, responses_of
 
 PAD, A, B = 0, [11, 12, 13], [21]
 RESPONSES = [(A, [31, 32, 2]), (B, [41, 2]), (A, [33, 2])]
@@ -27,14 +27,14 @@ def batch(rows: list[tuple[list[int], list[int]]]) -> tuple[Tensor, Tensor, int]
 
 
 def test_layout_by_hand() -> None:
-    [part] = packed_parts(*batch(RESPONSES), parts=1, dtype=torch.float32)
+    [part] = packed_parts(*batch(RESPONSES), parts=1)
     # the shorter group first; the prompt's last token stands in front of each response, at the same position
     assert part.input_ids[0, :3].tolist() == [21, 41, 2]
     assert part.input_ids[1, :9].tolist() == [11, 12, 13, 31, 32, 2, 13, 33, 2]
     assert part.position_ids[1, :9].tolist() == [0, 1, 2, 3, 4, 5, 2, 3, 4]
     assert part.labels[1, :9].tolist() == [-100, -100, -100, 31, 32, 2, -100, 33, 2]
     assert part.source_2K.T.tolist() == [[1, 0], [1, 1], [0, 0], [0, 1], [0, 2], [2, 0], [2, 1]]
-    sees = part.attention_mask[1, 0] == 0
+    sees = part.attention_mask[1, 0]
     assert sees[5, :9].tolist() == [True] * 6 + [False] * 3
     assert sees[8, :9].tolist() == [True, True] + [False] * 4 + [True] * 3
     assert sees.any(1).all(), "padding sees itself: a row of nothing would be NaN"
@@ -43,14 +43,14 @@ def test_layout_by_hand() -> None:
 def test_values_go_back_to_their_rollouts() -> None:
     ids, mask, keep = batch(RESPONSES)
     found = torch.zeros(3, keep)
-    for part in packed_parts(ids, mask, keep, parts=2, dtype=torch.float32):
+    for part in packed_parts(ids, mask, keep, parts=2):
         found = responses_of(part, part.input_ids[:, 1:].float(), found)
     assert found.tolist() == [[31, 32, 2], [41, 2, 0], [33, 2, 0]]
 
 
 def test_a_large_group_is_split_and_none_is_lost() -> None:
     rows = [(A, [30 + number]) for number in range(2 * MOST_RESPONSES + 1)]
-    parts = list(packed_parts(*batch(rows), parts=9, dtype=torch.float32))
+    parts = list(packed_parts(*batch(rows), parts=9))
     assert [part.source_2K.shape[1] for part in parts] == [1, MOST_RESPONSES, MOST_RESPONSES]
 
 
@@ -60,6 +60,16 @@ def small_model(architecture: str, attention: str) -> Any:
     config = config_class(**sizes, num_attention_heads=4, num_key_value_heads=2, attn_implementation=attention)
     torch.manual_seed(0)
     return model_class(config)
+
+
+def test_the_model_in_bfloat16_takes_the_mask() -> None:
+    ids, mask, keep = batch(RESPONSES)
+    for attention in ("sdpa", "eager"):
+        model = small_model("qwen2", attention).bfloat16()
+        [part] = packed_parts(ids, mask, keep, 1, mask_dtype(model))
+        given = part.inputs()
+        del given["labels"]
+        assert bool(model(**given).logits.isfinite().all())
 
 
 @pytest.mark.parametrize("architecture", sorted(CLASSES))
@@ -78,7 +88,7 @@ def test_gradients_are_those_of_a_row_per_rollout(architecture: str, attention: 
     plain = model(input_ids=ids, attention_mask=mask, position_ids=(mask.cumsum(1) - 1).clamp(min=0)).logits
     expected = logps_of(plain, ids)[:, -keep:] * mask[:, -keep:]
     found = torch.zeros(len(rows), keep)
-    for part in packed_parts(ids, mask, keep, parts=2, dtype=torch.float32):
+    for part in packed_parts(ids, mask, keep, 2, mask_dtype(model)):
         given = part.inputs()
         labels = given.pop("labels")
         found = responses_of(part, logps_of(model(**given).logits, labels.clamp(min=0)), found)
@@ -102,7 +112,7 @@ def test_rows_spread_over_micro_batches_come_back_in_order() -> None:
 
 def test_attention_that_takes_no_mask_is_refused() -> None:
     model = small_model("llama", "sdpa")
-    refuse_other_attention(model)
+    mask_dtype(model)
     model.config._attn_implementation = "flash_attention_2"
     with pytest.raises(ValueError, match="share_prompts"):
-        refuse_other_attention(model)
+        mask_dtype(model)
