@@ -2,7 +2,7 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 STAMP := .venv/.installed
-BENCH ?= sandbox_speed trace_throughput scoring_speed engines rl_speed packing anchor_counts anchored_library gate_errors soak seeds
+BENCH ?= sandbox_speed trace_throughput scoring_speed engines rl_speed stage_speed packing anchor_counts anchored_library gate_errors soak seeds
 
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint up down deploy bench bench-bilevel clean help

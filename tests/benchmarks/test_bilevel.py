@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,8 @@ import pytest
 
 from benchmarks.bilevel import ARMS, OPTIONS, OWN_ARMS, RECIPE, arm_changes
 from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
-from tests.flows.jobs import BENCHMARKS, ROOT
+from tests.benchmarks.running import run_python
+from tests.flows.jobs import BENCHMARKS
 from training.config import load_recipe
 
 
@@ -114,14 +112,9 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
         "size, test_programs=10, benchmarks=('cruxeval',)); bilevel.main()"
     )
     given = ["--arms", "terminal,bilevel", "--seeds", "1", "--home", str(tmp_path / "home")]
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
-    clean["STEPCODE_BENCHMARKS"] = str(BENCHMARKS)
 
     def run() -> str:
-        ended = subprocess.run(
-            [sys.executable, "-c", code, *given], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        run_python("-c", code, *given, STEPCODE_BENCHMARKS=str(BENCHMARKS))
         return (tmp_path / "home" / "reports" / "bilevel.json").read_text("utf-8")
 
     first = run()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.stages_figures import Figure, as_json, figures, table
-from tests.flows.jobs import ROOT
+from tests.benchmarks.running import run_python
 
 
 def row(item: str, task: str, steps: list[bool], final: bool, judged: bool = True) -> dict[str, Any]:
@@ -64,14 +61,8 @@ def test_models_that_were_asked_other_items_are_refused() -> None:
 
 @pytest.mark.slow
 def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
-
     def run() -> str:
-        given = ["-m", "benchmarks.stages", "--seeds", "1", "--home", str(tmp_path / "home")]
-        ended = subprocess.run(
-            [sys.executable, *given], cwd=ROOT, env=clean, capture_output=True, text=True, check=False
-        )
-        assert ended.returncode == 0, ended.stdout + ended.stderr
+        run_python("-m", "benchmarks.stages", "--seeds", "1", "--home", str(tmp_path / "home"))
         return (tmp_path / "home" / "reports" / "stages.json").read_text("utf-8")
 
     first = run()
