@@ -4,6 +4,7 @@ Two methods are overridden. `_calculate_rewards` grades the sampled ids (the res
 tokens kept, never tokenised again) and hands TRL the terminal reward. `_generate_and_score_completions` replaces
 TRL's advantages of shape (B,) by ours of shape (B, T), which its loss accepts. A third, the log-probabilities, is
 computed in parts of similar length to save padding, or with each prompt once for its group; its values are the same.
+For the latter `_prepare_inputs` brings the rollouts of a group together again, which TRL's shuffle has spread.
 
 TRL's class uses `_step` for its own counter: no attribute here may have that name.
 """

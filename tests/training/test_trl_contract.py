@@ -63,7 +63,7 @@ def test_arguments_of_the_trainer() -> None:
 
 
 def test_no_name_of_ours_is_trls() -> None:
-    hooks = {"_calculate_rewards", "_generate_and_score_completions", LOGPS}
+    hooks = {"_calculate_rewards", "_generate_and_score_completions", "_prepare_inputs", LOGPS}
     own = {name for name in vars(BiLevelTrainer) if not name.startswith("__")}
     assert not own & vars(GRPOTrainer).keys() - hooks, "training/bilevel.py: rename the method that TRL has too"
     assert own >= hooks
@@ -147,7 +147,9 @@ def test_rows_are_shuffled_and_split_with_their_advantages(tmp_path: Path, sft_f
     trainer._prepare_inputs(rows)
     [whole] = trainer.outputs
     parts = trainer._buffered_inputs
-    assert [len(part["advantages"]) for part in parts] == [3, 3]
+    assert [len(part["advantages"]) for part in parts] == [3, 3], (
+        "training/bilevel.py _prepare_inputs: `_buffered_inputs` no longer holds an update's micro-batches"
+    )
 
     def rows_of(batch: dict[str, Any]) -> list[tuple[Any, ...]]:
         names = ("prompt_ids", "completion_ids", "completion_mask", "advantages")
