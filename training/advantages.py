@@ -27,7 +27,7 @@ def _alike(reward_PGN: Tensor, sequence_PG: Tensor | None) -> Tensor:
 
 
 def _full(reward: Tensor) -> Tensor:
-    """At least float32, as sums of 0/1 rewards in bfloat16 are exact only up to 256."""
+    """At least float32: bfloat16 has 8 bits, which lose a small advantage beside a large one, and sums above 256."""
     return reward if reward.dtype == torch.float64 else reward.float()
 
 
@@ -68,6 +68,7 @@ def intra_advantage(reward_PGN: Tensor) -> Tensor:
 
 def centred(advantage_PGN: Tensor, reward_PGN: Tensor, sequence_PG: Tensor | None = None) -> Tensor:
     """`advantage_PGN` less its mean over the group's comparable cells; an option that the paper does not have."""
+    advantage_PGN = _full(advantage_PGN)
     valid_PGN = ~reward_PGN.isnan()
     alike_PGG = _alike(reward_PGN, sequence_PG).to(advantage_PGN.dtype)
     count_PGN = (alike_PGG @ valid_PGN.to(advantage_PGN.dtype)).clamp(min=1)
@@ -110,6 +111,7 @@ def token_advantages(
     `step_mean` a step's advantage is shared by its tokens instead of given to each. Returns (B, T), 0 where
     `mask_BT` is 0.
     """
+    step_BN, final_B = _full(step_BN), _full(final_B)
     position_T = torch.arange(mask_BT.shape[1], device=mask_BT.device)
     owns_BNT = (position_T >= start_BN[..., None]) & (position_T < end_BN[..., None])
     if step_mean:

@@ -128,6 +128,24 @@ def test_step_mean_shares_a_steps_advantage_among_its_tokens() -> None:
     assert got[0].tolist() == [0.0, 0.25, 0.25, 0.25, 0.25, 0.0]
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_advantages_are_added_in_float32(dtype: torch.dtype) -> None:
+    # 2 + 1/128, and 1/128 shared by four tokens: in bfloat16 both are 2
+    step_BN, final_B = torch.tensor([[1 / 128, 1 / 32]], dtype=dtype), torch.tensor([2.0], dtype=dtype)
+    start_BN, end_BN, mask_BT = torch.tensor([[0, 1]]), torch.tensor([[1, 5]]), torch.ones(1, 5, dtype=dtype)
+    got = token_advantages(step_BN, start_BN, end_BN, final_B, mask_BT, step_mean=True)
+    assert got.dtype == torch.float32
+    assert got.tolist() == [[2.0078125] * 5]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_the_centre_is_taken_in_float32(dtype: torch.dtype) -> None:
+    # the mean of 2, 1 and 1 is 4/3
+    got = centred(column(2, 1, 1).to(dtype), column(1, 1, 1).to(dtype))
+    assert got.dtype == torch.float32
+    assert got.flatten().tolist() == pytest.approx([2 / 3, -1 / 3, -1 / 3], abs=1e-6)
+
+
 def test_a_fully_right_response_scores_two() -> None:
     """Appendix D: the steps share a budget of 1 (about 0.16 each of six), the answer is worth 1."""
     steps = torch.tensor([[1.0] * 6, [1, 1, 1, 1, 1, 0], [0.0] * 6, [1.0, 0.0] + [NAN] * 4])
