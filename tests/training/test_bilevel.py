@@ -11,6 +11,7 @@ import pytest
 import torch
 from datasets import Dataset
 from safetensors.torch import load_file
+from transformers import PreTrainedTokenizerFast
 
 from execution.traces import Trace
 from tests.training.test_sft import exact_rows
@@ -21,7 +22,7 @@ from training.examples import Encoded, io_example
 from training.metrics import read_metrics
 from training.model import load_tokenizer
 from training.rl import grpo_arguments, run_rl
-from training.soundness import UnsupportedSetting, refuse_special_tags
+from training.soundness import UnsupportedSetting
 from training.tokenizer import encode
 
 STEP_A, STEP_B = "<reasoning>2+1</reasoning><print>a: 3</print>", "<reasoning>3*2</reasoning><print>b: 6</print>"
@@ -49,9 +50,14 @@ def scripted(recipe: Recipe, texts: list[str]) -> Callable[..., dict[str, Any]]:
 
 
 def make_trainer(
-    recipe: Recipe, sft_folder: Path, folder: Path, texts: list[str], trace: Trace = TRACE
+    recipe: Recipe,
+    sft_folder: Path,
+    folder: Path,
+    texts: list[str],
+    trace: Trace = TRACE,
+    tokenizer: PreTrainedTokenizerFast | None = None,
 ) -> BiLevelTrainer:
-    tokenizer = load_tokenizer(str(sft_folder / "model"))
+    tokenizer = tokenizer or load_tokenizer(str(sft_folder / "model"))
     example = io_example(recipe, trace, "output")
     assert example is not None
     count = recipe.rl.prompts_per_update * recipe.rl.updates
@@ -190,6 +196,7 @@ def test_a_killed_run_equals_one_that_was_not(tmp_path: Path, dataset: Path, sft
         ("importance_sampling_level", "sequence", "cancels step credit"),
         ("loss_type", "vespo", "one advantage per response"),
         ("loss_type", "cispo", "epsilon_high to 1 or more"),
+        ("loss_type", "luspo", "one advantage per response"),
         ("off_policy_mask_threshold", 0.1, "sign of one advantage"),
         ("mask_truncated_completions", True, "should lose reward"),
     ],
@@ -211,8 +218,7 @@ def test_a_model_object_with_a_kl_term_is_refused(tmp_path: Path, sft_folder: Pa
 
 
 def test_tags_as_special_tokens_are_refused(tmp_path: Path, sft_folder: Path) -> None:
-    recipe = tiny_recipe()
-    trainer = make_trainer(recipe, sft_folder, tmp_path, [])
-    trainer.processing_class.add_special_tokens({"additional_special_tokens": ["<print>"]})
+    tokenizer = load_tokenizer(str(sft_folder / "model"))
+    tokenizer.add_special_tokens({"additional_special_tokens": ["<print>"]})
     with pytest.raises(UnsupportedSetting, match="special=False"):
-        refuse_special_tags(trainer.processing_class)
+        make_trainer(tiny_recipe(), sft_folder, tmp_path, [], tokenizer=tokenizer)

@@ -46,6 +46,7 @@ def test_an_unknown_key_is_named_with_the_known_ones(tmp_path: Path) -> None:
         ({"rl.loss_type": "vespo"}, "one advantage per response"),
         ({"rl.loss_type": "cispo"}, "epsilon_high to 1 or more"),
         ({"rl.loss_type": "cispo", "rl.epsilon_high": 0.28, "rl.mode": "terminal"}, "epsilon_high to 1 or more"),
+        ({"rl.loss_type": "luspo"}, "one advantage per response"),
         ({"slice.output": 0.9}, "sum to 1"),
         ({"model.kind": "pretrained"}, "needs name_or_path"),
         ({"model.num_heads": 3}, "no multiple of num_heads"),

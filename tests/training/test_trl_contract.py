@@ -99,7 +99,7 @@ def test_prompts_come_repeated_in_a_row_once_per_update(tmp_path: Path, sft_fold
     first, second = trainer.train_dataset["prompt"][:2]
     assert first != second
     assert [prompts for prompts, _ in rollouts.calls] == [[first] * 3 + [second] * 3] * 2, (
-        "training/rollouts.py EngineRollouts groups equal prompts in a row, and training/bilevel.py `_credit` views"
+        "training/rollouts.py EngineRollouts groups equal prompts in a row, and training/group_credit.py views"
         " rewards as (P, G): prompts come in another order or at another time"
     )
     assert all(given is trainer for _, given in rollouts.calls), "training/rollouts.py takes the trainer's model"
@@ -181,9 +181,15 @@ def test_loss_and_gradient_are_those_of_the_equations(tmp_path: Path, sft_folder
     inputs = scored(trainer)
     trainer.current_gradient_accumulation_steps = 1
     mask_BT, advantage_BT = inputs["completion_mask"], inputs["advantages"]
-    assert advantage_BT.shape == mask_BT.shape
+    assert advantage_BT.shape == mask_BT.shape, (
+        "training/bilevel.py puts advantages of shape (B, T) into the batch: TRL gave them, or the mask, another shape"
+    )
     loss = trainer._compute_loss(trainer.model, inputs)
-    assert loss.item() == pytest.approx(float(-(advantage_BT * mask_BT).sum() / mask_BT.sum()), abs=1e-6)
+    by_hand = float(-(advantage_BT * mask_BT).sum() / mask_BT.sum())
+    assert loss.item() == pytest.approx(by_hand, abs=1e-6), (
+        "GRPOTrainer._compute_loss, `dapo`: no longer the mean over the batch's tokens of ratio * advantage at ratio 1;"
+        " training/rl.py grpo_arguments and the step credit of training/bilevel.py rely on it"
+    )
     loss.backward()
     got = {name: p.grad.clone() for name, p in trainer.model.named_parameters()}
     trainer.model.zero_grad()
@@ -194,7 +200,10 @@ def test_loss_and_gradient_are_those_of_the_equations(tmp_path: Path, sft_folder
     logp_BT = logits.log_softmax(-1).gather(2, inputs["completion_ids"][..., None])[..., 0]
     (-(advantage_BT * logp_BT * mask_BT).sum() / mask_BT.sum()).backward()
     for name, p in trainer.model.named_parameters():
-        assert torch.allclose(got[name], p.grad, atol=1e-5), name
+        assert torch.allclose(got[name], p.grad, atol=1e-5), (
+            f"GRPOTrainer._compute_loss: the gradient of {name} is not that of -sum(A * log p) / tokens (equations 13"
+            " and 14): another ratio, clipping or normalisation; the credit of training/bilevel.py means something else"
+        )
 
 
 def test_how_log_probabilities_are_asked_for(tmp_path: Path, sft_folder: Path) -> None:
@@ -214,8 +223,12 @@ def test_the_reference_model_is_the_one_of_the_path_and_stays(tmp_path: Path, sf
     trainer.train()
     reference = trainer.accelerator.unwrap_model(trainer.ref_model).state_dict()
     policy = trainer.accelerator.unwrap_model(trainer.model).state_dict()
-    assert all(torch.equal(reference[name], saved[name]) for name in saved), "training/rl.py: eq. 15's reference"
-    assert not all(torch.equal(policy[name], saved[name]) for name in saved)
+    assert all(torch.equal(reference[name], saved[name]) for name in saved), (
+        "training/rl.py: the reference of eq. 15 is no longer the model of the path, or it is trained too"
+    )
+    assert not all(torch.equal(policy[name], saved[name]) for name in saved), (
+        "the policy did not move: this test shows nothing of the reference"
+    )
 
 
 def test_the_reference_of_a_model_object_is_not_that_object(tmp_path: Path, sft_folder: Path) -> None:
@@ -232,7 +245,10 @@ def test_the_reference_of_a_model_object_is_not_that_object(tmp_path: Path, sft_
         processing_class=load_tokenizer(str(path)),
     )
     difference = trainer.ref_model.get_input_embeddings().weight - trainer.model.get_input_embeddings().weight
-    assert difference.detach().mean() == pytest.approx(-1.0, abs=1e-5)
+    assert difference.detach().mean() == pytest.approx(-1.0, abs=1e-5), (
+        "GRPOTrainer takes the object itself, or a copy of it, as reference: training/soundness.py refuse_unsound need"
+        " not refuse an object with beta > 0 any more"
+    )
 
 
 def test_in_evaluation_groups_have_their_own_size(tmp_path: Path, sft_folder: Path) -> None:
