@@ -36,20 +36,17 @@ def train_workers() -> list[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("stage", "changes"), [("sft", {}), ("sft", {"sft__packing": True}), ("rl", {})], ids=["sft", "packed sft", "rl"]
-)
 def test_two_workers_train_as_one_process_and_survive_a_kill(
-    tmp_path: Path, taught_dataset: Path, taught_model: Path, stage: str, changes: dict[str, Any]
+    tmp_path: Path, taught_dataset: Path, taught_model: Path
 ) -> None:
-    one = taught_recipe(**SHORT, **changes)
-    two = taught_recipe(**SHORT, **changes, parallel__devices=2)
-    alone = run(stage, one, taught_dataset, taught_model, tmp_path / "one")
-    shared = run(stage, two, taught_dataset, taught_model, tmp_path / "two")
-    assert [row["update"] for row in updates(shared)] == list(range(1, NUM_UPDATES[stage] + 1))
+    """RL; a worker is lost in SFT alike. Losses and gradients are compared in test_two_processes.py, of both."""
+    one, two = taught_recipe(**SHORT), taught_recipe(**SHORT, parallel__devices=2)
+    alone = run("rl", one, taught_dataset, taught_model, tmp_path / "one")
+    shared = run("rl", two, taught_dataset, taught_model, tmp_path / "two")
+    assert [row["update"] for row in updates(shared)] == list(range(1, NUM_UPDATES["rl"] + 1))
     for mine, theirs in zip(updates(alone)[:COMPARED], updates(shared)[:COMPARED], strict=True):
         assert mine["grad_norm"] > 0.01
-        assert theirs.pop("stage") == mine.pop("stage") == stage
+        assert theirs.pop("stage") == mine.pop("stage") == "rl"
         for row in (mine, theirs):
             row.pop("engine_difference", None)  # rounding itself
             row.pop("entropy", None)  # TRL's is a mean over micro-batches, which hold other rows
@@ -61,10 +58,8 @@ def test_two_workers_train_as_one_process_and_survive_a_kill(
     assert summary["workers"] == 2
     assert summary["best_update"] in [update_of(path) for path in complete(shared / "checkpoints")]
     assert train_workers() == [], "Ray and its workers end with the stage"
-    if stage == "sft":
-        return  # a worker is lost in one stage as in the other
 
-    fatal = random_update(7, NUM_UPDATES[stage])
+    fatal = random_update(7, NUM_UPDATES["rl"])
     killed: list[int] = []
 
     def kill_one(row: dict[str, Any]) -> None:
@@ -72,7 +67,7 @@ def test_two_workers_train_as_one_process_and_survive_a_kill(
             killed.append(train_workers()[fatal % 2])
             os.kill(killed[0], signal.SIGKILL)
 
-    disturbed = run(stage, two, taught_dataset, taught_model, tmp_path / "killed", kill_one)
+    disturbed = run("rl", two, taught_dataset, taught_model, tmp_path / "killed", kill_one)
     assert len(killed) == 1
     assert len(re.findall("Started training worker group", (disturbed / "log.txt").read_text())) == 2
     assert figures(disturbed) == figures(shared)
