@@ -90,7 +90,9 @@ class EngineRollouts:
         """The engine with the trainer's weights, proven so on every process, so that all stop where one must."""
         model: PreTrainedModel = trainer.accelerator.unwrap_model(trainer.model)
         if self._engine is None:
-            self._engine = self.open_engine(model.config)
+            # an engine that draws random numbers when it starts would shuffle a resumed run's rows otherwise
+            with torch.random.fork_rng(devices=[]):
+                self._engine = self.open_engine(model.config)
         self._engine.sync(model)
         mine = torch.tensor([self.probe.difference(self._engine, model)], device=trainer.accelerator.device)
         difference = float(trainer.accelerator.gather(mine).max())
