@@ -1,7 +1,7 @@
 """The section [parallel] as arguments of transformers' Trainer and of TRL: pure functions of a recipe.
 
-Chosen by configuration, run by accelerate, torch (FSDP2) and DeepSpeed. This project has not run fsdp2, deepspeed or
-NCCL; it runs ddp on two processes with gloo (tests/training/test_workers.py).
+Chosen by configuration, run by accelerate, torch (FSDP2) and DeepSpeed. This project has not run deepspeed or NCCL; it
+runs ddp and fsdp2 on two processes with gloo (tests/training/test_two_processes.py, test_fsdp2.py).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from training.config import Recipe
+from training.errors import TrainingError
 
 LAYER_CLASSES = {"llama": "LlamaDecoderLayer", "qwen2": "Qwen2DecoderLayer"}
 
@@ -61,6 +62,35 @@ def deepspeed_config(recipe: Recipe) -> dict[str, Any]:
         "train_micro_batch_size_per_gpu": "auto",
         "gradient_accumulation_steps": "auto",
     }
+
+
+def split_problems(recipe: Recipe, stage: str) -> list[str]:
+    """What can't work in a stage whose weights are split over devices, with what to change."""
+    strategy = recipe.parallel.strategy
+    if strategy == "ddp":
+        return []
+    found = []
+    if stage == "sft" and recipe.sft.optimizer == "muon":
+        found.append(
+            f"sft.optimizer = 'muon' takes whole matrices, which parallel.strategy = '{strategy}' splits: use 'adamw'"
+        )
+    if stage == "rl" and recipe.rl.engine in ("sampler", "transformers"):
+        found.append(
+            f"rl.engine = '{recipe.rl.engine}' reads whole weights, which parallel.strategy = '{strategy}' splits:"
+            " use rl.engine = 'vllm'"
+        )
+    if recipe.evaluation.curve_programs:
+        found.append(
+            f"the held-out curve reads whole weights, which parallel.strategy = '{strategy}' splits:"
+            " set evaluation.curve_programs = 0"
+        )
+    return found
+
+
+def refuse_split(recipe: Recipe, stage: str) -> None:
+    """TrainingError where a stage would wait without end for weights that are on other devices."""
+    if found := split_problems(recipe, stage):
+        raise TrainingError("; ".join(found))
 
 
 def engine_options(recipe: Recipe) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from training.config import Recipe
 from training.device import Device, host_memory_gib, this_device
 from training.memory import GIB, MemoryLine, engine_needs, peak_bytes, stage_lines, trained_parameters
 from training.needs import Need, file_needs, package_needs
+from training.parallel import split_problems
 from training.sizes import Sizes, UnknownSizes, sizes_of_recipe
 
 
@@ -178,18 +179,7 @@ def architecture_problems(recipe: Recipe, sizes: Sizes) -> list[str]:
 
 def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
     """Engines that can't work on these devices."""
-    parallel, found = recipe.parallel, []
-    if parallel.strategy != "ddp" and recipe.rl.engine in ("sampler", "transformers"):
-        found.append(
-            f"rl.engine = '{recipe.rl.engine}' reads whole weights, which"
-            f" parallel.strategy = '{parallel.strategy}' splits:"
-            " use rl.engine = 'vllm'"
-        )
-    if parallel.strategy != "ddp" and recipe.evaluation.curve_programs:
-        found.append(
-            f"the held-out curve reads whole weights, which parallel.strategy = '{parallel.strategy}' splits:"
-            " set evaluation.curve_programs = 0"
-        )
+    parallel, found = recipe.parallel, [one for stage in recipe.stages for one in split_problems(recipe, stage)]
     if recipe.rl.engine not in ("vllm", "vllm_actor") or device.gib is None:
         return found
     if recipe.model.adapter == "lora":

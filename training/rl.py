@@ -28,7 +28,7 @@ from training.gpu_busy import GpuBusy, nvml_reader
 from training.held_out import HeldOut
 from training.metrics import last_held_out, read_metrics
 from training.model import load_tokenizer
-from training.parallel import parallel_arguments
+from training.parallel import parallel_arguments, refuse_split
 from training.phases import Phases
 from training.processes import is_first, world_size
 from training.resuming import resume_point
@@ -92,6 +92,7 @@ def run_rl(
     Goes on from the last complete checkpoint in out_dir/checkpoints; `stop_after` as in `run_sft`.
     """
     started = time.monotonic()
+    refuse_split(recipe, "rl")
     out_dir.mkdir(parents=True, exist_ok=True)
     checkpoints = out_dir / "checkpoints"
     tokenizer = load_tokenizer(str(model_path))

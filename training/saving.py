@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from transformers import Trainer
 
 from training.checkpoints import PREFIX, last_complete, mark_complete, prune
+from training.fsdp import full_outputs, split_without_gpus
 from training.metrics import read_metrics
 from training.processes import gathered, is_first, wait_for_all
 
@@ -44,6 +45,18 @@ class ResumableTrainer(Trainer):
 
     metrics_path: Path | None = None
     save_more: Callable[[Path], None] | None = None
+
+    def create_accelerator_and_postprocess(self) -> None:
+        split_without_gpus(self.args)
+        super().create_accelerator_and_postprocess()
+        full_outputs(self.accelerator)
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        """As the Trainer's; weights that were split come gathered one by one, a tied one under each of its names."""
+        if state_dict is not None:
+            tied: Any = getattr(self.model, "all_tied_weights_keys", {})
+            state_dict = {name: weight for name, weight in state_dict.items() if name not in tied}
+        super()._save(output_dir, state_dict)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         checkpoints = Path(str(self.args.output_dir))

@@ -37,7 +37,7 @@ from training.metrics import last_held_out, read_metrics
 from training.model import load_model, load_tokenizer, new_model
 from training.optimizers import muon_adamw
 from training.packing import num_tokens
-from training.parallel import parallel_arguments
+from training.parallel import parallel_arguments, refuse_split
 from training.phases import TRAIN
 from training.processes import first_alone, is_first, wait_for_all, world_size
 from training.resuming import resume_point
@@ -150,6 +150,7 @@ def run_sft(recipe: Recipe, dataset: Path, out_dir: Path, stop_after: int | None
     checkpoint of that update, as a kill would (no model is written). Returns a summary.
     """
     started = time.monotonic()
+    refuse_split(recipe, "sft")
     out_dir.mkdir(parents=True, exist_ok=True)
     tokenizer_path, checkpoints = out_dir / "tokenizer", out_dir / "checkpoints"
     with first_alone():

@@ -10,7 +10,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
+from tests.training.split import rl_stage
 from tests.training.tiny_data import TINY
+from tests.training.together import together
 from training.config import Recipe, load_recipe
 from training.metrics import read_metrics
 from training.model import load_tokenizer
@@ -18,8 +20,11 @@ from training.rl import run_rl
 from training.sft import run_sft
 
 CLASSES = {"llama": (LlamaConfig, LlamaForCausalLM), "qwen2": (Qwen2Config, Qwen2ForCausalLM)}
+SHARES = ("slice.output", "slice.input", "slice.questions")
 # what a machine without GPUs can't do, and sizes; all else is the recipe's
-SMALL: dict[str, Any] = {key: value for key, value in TINY.items() if not key.startswith("model.")} | {
+SMALL: dict[str, Any] = {
+    key: value for key, value in TINY.items() if not key.startswith("model.") and key not in SHARES
+} | {
     "slice.min_states": 2,
     "slice.verbosity": "compact",
     "slice.prompt_style": "compact",
@@ -69,9 +74,11 @@ def both_stages(recipe: Recipe, dataset: Path, folder: Path) -> tuple[dict[str, 
     torch.set_num_threads(1)
     run_sft(recipe, dataset, folder / "sft")
     run_rl(recipe, dataset, folder / "sft" / "model", folder / "rl", "local")
-    rows = [row for row in read_metrics(folder / "rl" / "metrics.jsonl") if "loss" in row]
-    sft = [row for row in read_metrics(folder / "sft" / "metrics.jsonl") if "loss" in row]
-    return sft[-1], rows[-1]
+    return last_update(folder / "sft"), last_update(folder / "rl")
+
+
+def last_update(out: Path) -> dict[str, Any]:
+    return [row for row in read_metrics(out / "metrics.jsonl") if "loss" in row][-1]
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -92,6 +99,42 @@ def test_both_stages_of_a_recipe_run(
     assert ("kl" in rl) == (recipe.rl.beta > 0)
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "rl" / "model")
     assert model.config.model_type == architecture
+
+
+def test_the_recipe_for_writing_programs_after_tiny_runs(
+    tmp_path: Path, dataset: Path, checkpoints: dict[str, Path]
+) -> None:
+    recipe = small("tiny_code", checkpoints["llama"], "llama")
+    sft, rl = both_stages(recipe, dataset, tmp_path)
+    assert sft["grad_norm"] > 0
+    assert rl["rollouts"] == 6
+    assert "final_reward_code" in rl
+
+
+def test_the_recipe_of_rl_on_programs_alone_runs(tmp_path: Path, dataset: Path, checkpoints: dict[str, Path]) -> None:
+    recipe = small("qwen7b_code", checkpoints["qwen2"], "qwen2")
+    assert recipe.stages == ("rl",)
+    torch.set_num_threads(1)
+    run_rl(recipe, dataset, checkpoints["qwen2"], tmp_path, "local")
+    assert last_update(tmp_path)["rollouts"] == 6
+    assert "final_reward_code" in last_update(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "strategy"), [("qwen05b", "ddp"), ("qwen7b", "fsdp2")])
+def test_both_stages_of_a_recipe_run_on_two_processes(
+    tmp_path: Path, dataset: Path, checkpoints: dict[str, Path], name: str, strategy: str
+) -> None:
+    """With the strategy that the recipe names; an engine that takes weights as vLLM's do stands for vLLM's."""
+    assert load_recipe(name).parallel.strategy == strategy
+    model = checkpoints["qwen2"]
+    changes = {"parallel__devices": 2, "parallel__strategy": strategy, "rl__engine": "vllm"}
+    recipe = small(name, model, "qwen2", evaluation__curve_programs=0, **changes)
+    together(run_sft, recipe, dataset, tmp_path / "sft")
+    together(rl_stage, recipe, dataset, tmp_path / "sft" / "model", tmp_path / "rl")
+    assert last_update(tmp_path / "sft")["grad_norm"] > 0
+    assert last_update(tmp_path / "rl")["rollouts"] == 6
+    assert weights(tmp_path / "rl" / "model").keys() == weights(model).keys()
+    assert {weight.dtype for weight in weights(tmp_path / "rl" / "model").values()} == {torch.float32}
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
