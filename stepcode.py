@@ -121,7 +121,7 @@ def _dry_run(
             recipe=recipe,
             programs=programs,
             changes=changes,
-            benchmarks=settings().benchmarks,
+            settings=settings(),
             gpu_memory_gib=gpu_memory,
             as_json=as_json,
         )

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from infra.settings import Settings
+from tasks.start_needs import start_needs
 from training.config import load_recipe
 from training.memory import GIB
 from training.plan import Plan, StageMemory, plan
@@ -21,16 +23,18 @@ def show_plan(
     recipe: str,
     programs: str | None,
     changes: dict[str, object] | None,
-    benchmarks: Path | None,
+    settings: Settings,
     gpu_memory_gib: float | None,
     as_json: bool,
 ) -> bool:
     """Print the plan of a recipe; whether it works."""
+    loaded = load_recipe(recipe, changes)
     found = plan(
-        load_recipe(recipe, changes),
+        loaded,
         programs=Path(programs) if programs else None,
-        benchmarks=benchmarks,
+        benchmarks=settings.benchmarks,
         gpu_memory_gib=gpu_memory_gib,
+        more_needs=start_needs(settings, loaded),
     )
     if as_json:
         print(json.dumps(found.to_json(), indent=1, ensure_ascii=False))

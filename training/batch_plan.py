@@ -98,6 +98,12 @@ def _rl(recipe: Recipe) -> Batches:
             f"{rollouts} rollouts (rl.prompts_per_update {section.prompts_per_update} x rl.group_size"
             f" {section.group_size}) can't be cut into {parts} micro-batches on {processes} processes: {change}"
         )
+    if section.dynamic_sampling and section.prompts_per_update % processes:
+        above = -(-section.prompts_per_update // processes) * processes
+        problems.append(
+            f"rl.dynamic_sampling replaces whole groups, and {processes} processes can't share"
+            f" rl.prompts_per_update {section.prompts_per_update}: use {above}, or another multiple of {processes}"
+        )
     per_device = max(1, per_device)
     row_tokens = recipe.slice.max_prompt_tokens + section.max_completion_tokens
     lines = (

@@ -125,8 +125,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         group_size = self.recipe_rl.group_size
         if len(inputs) % group_size:
             raise UnsupportedSetting(
-                "rl.dynamic_sampling needs whole groups on every process: make rl.prompts_per_update a multiple of the"
-                " processes times rl.micro_batches"
+                "rl.dynamic_sampling needs whole groups on every process: make rl.prompts_per_update a multiple of"
+                " parallel.devices"
             )
         return with_variance(inputs, self.recipe_rl, group_size, self._sample, self._another)
 

@@ -7,6 +7,7 @@ formula. Problems say what to change; with any of them the plan does not work. N
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,13 +63,17 @@ def plan(
     benchmarks: Path | None = None,
     gpu_memory_gib: float | None = None,
     device: Device | None = None,
+    more_needs: Sequence[Need] = (),
 ) -> Plan:
-    """The plan of a recipe on `device` (this machine's unless given), or on GPUs of `gpu_memory_gib` elsewhere."""
+    """The plan of a recipe on `device` (this machine's unless given), or on GPUs of `gpu_memory_gib` elsewhere.
+
+    `more_needs` are those that the caller has looked up, such as a registered model.
+    """
     elsewhere = gpu_memory_gib is not None
     if elsewhere:
         device = Device(recipe.parallel.devices, gpu_memory_gib, "as asked")
     device = device or this_device()
-    needs = file_needs(recipe, programs, benchmarks) + package_needs(recipe, elsewhere)
+    needs = [*file_needs(recipe, programs, benchmarks), *more_needs, *package_needs(recipe, elsewhere)]
     problems = [need.problem for need in needs if need.problem and need.fatal]
     notes = [need.problem for need in needs if need.problem and not need.fatal]
     batches = plan_updates(recipe)

@@ -119,6 +119,10 @@ def test_with_lora_one_gpu_of_80_gib_is_enough_and_without_it_is_not(name: str) 
     [
         ({"rl.prompts_per_update": 63}, "315 rollouts .* can't be cut into 40 micro-batches on 8 processes"),
         ({"rl.micro_batches": 36}, "rl.micro_batches 36 can't be shared by 8 processes: use 40"),
+        (
+            {"rl.dynamic_sampling": 2, "rl.prompts_per_update": 72, "parallel.devices": 16, "rl.micro_batches": 48},
+            "16 processes can't share rl.prompts_per_update 72: use 80, or another multiple of 16",
+        ),
         ({"sft.micro_batches": 20}, "sft.micro_batches 20 can't be shared by 8 processes: use 24"),
         ({"sft.batch_size": 16}, "at most sft.batch_size 16"),
         (
@@ -141,6 +145,15 @@ def test_what_cannot_work_is_said_with_what_to_change(changes: dict[str, Any], m
     found = plan(load_recipe("qwen7b", changes), gpu_memory_gib=40)
     assert not found.works
     assert any(re.search(message, problem) for problem in found.problems), found.problems
+
+
+@pytest.mark.parametrize(("prompts", "devices", "works"), [(3, 1, True), (4, 2, True), (3, 2, False)])
+def test_dynamic_sampling_needs_whole_groups_on_every_process(prompts: int, devices: int, works: bool) -> None:
+    changes = {"rl.prompts_per_update": prompts, "rl.group_size": 4, "parallel.devices": devices}
+    recipe = load_recipe("tiny", changes | {"rl.micro_batches": 2, "sft.micro_batches": 4})
+    assert plan_updates(recipe).problems == ()
+    sampled = load_recipe("tiny", changes | {"rl.micro_batches": 2, "sft.micro_batches": 4, "rl.dynamic_sampling": 1})
+    assert (plan_updates(sampled).problems == ()) is works
 
 
 def test_a_machine_without_the_gpus_is_told() -> None:
