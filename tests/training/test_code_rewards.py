@@ -13,6 +13,7 @@ from evaluation.code_problems import CodeProblem, CodeScored, usable
 from evaluation.unit_tests import PROGRAM_LIMITS, read_test
 from execution.sandbox import Sandbox, open_sandbox
 from tests.evaluation.test_scoring import BrokenSandbox
+from tests.training.exploits_code import CODE_EXPLOITS, OPEN, RIGHT, respond
 from training.code_rewards import code_reward, grade_code
 from training.grading import Graded
 from training.model import load_tokenizer
@@ -24,14 +25,12 @@ PROBLEM = CodeProblem(
     "p",
     "p",
     "f",
-    "def f(x):\n    ...\n    return a * 2",
+    OPEN,
     tuple(read_test(line, "f", hidden=place > 1) for place, line in enumerate(LINES)),
     shown=LINES[:2],
     holed=True,
 )
-RIGHT = "def f(x):\n    a = x + 1\n    return a * 2"
-THREE = "def f(x):\n    a = x + 1\n    return a * 2 if x else 0"
-ONLY_SHOWN = "def f(x):\n    return {1: 4, 2: 6}.get(x)"
+THREE = f"{RIGHT} if x else 0"
 
 
 @pytest.fixture(scope="module")
@@ -45,10 +44,6 @@ def jail() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def respond(program: str) -> str:
-    return f"<reasoning>a</reasoning><answer>\n{program}\n</answer>"
-
-
 @pytest.fixture(scope="module")
 def earned(tokenizer: PreTrainedTokenizerFast, jail: Sandbox) -> object:
     def earn(text: str) -> Graded:
@@ -58,25 +53,16 @@ def earned(tokenizer: PreTrainedTokenizerFast, jail: Sandbox) -> object:
     return earn
 
 
-@pytest.mark.parametrize(
-    ("text", "reward", "reason"),
-    [
-        (respond(RIGHT), 1.05, "right"),
-        (respond(THREE), 0.8, "wrong"),
-        (respond(f"```python\n{RIGHT}\n```"), 1.05, "right"),
-        (f"so {respond(RIGHT)}", 1.0, "right"),
-        (respond(ONLY_SHOWN), 0.0, "wrong"),
-        (respond("def f(x):\n    return 0"), 0.0, "wrong"),
-        (respond(RIGHT) + respond(RIGHT), 0.0, "malformed"),
-        (respond(RIGHT)[:-9], 0.0, "malformed"),
-        (respond("def f(x) return"), 0.0, "malformed"),
-        (respond("def g(x):\n    return 2 * x + 2"), 0.0, "malformed"),
-        (RIGHT, 0.0, "malformed"),
-        ("", 0.0, "malformed"),
-        (respond("import os\ndef f(x):\n    os._exit(0)"), 0.0, "stopped"),
-        (respond("class A:\n    def __eq__(self, other): return True\ndef f(x):\n    return A()"), 0.0, "wrong"),
-    ],
-)
+RESPONSES = [
+    pytest.param(respond(RIGHT), 1.05, "right", id="honest"),
+    pytest.param(respond(f"```python\n{RIGHT}\n```"), 1.05, "right", id="honest_in_a_fence"),
+    pytest.param(f"so {respond(RIGHT)}", 1.0, "right", id="honest_with_a_fault"),
+    pytest.param("", 0.0, "malformed", id="nothing"),
+]
+EXPLOITS = [pytest.param(one.text, one.reward, one.reason, id=one.name) for one in CODE_EXPLOITS]
+
+
+@pytest.mark.parametrize(("text", "reward", "reason"), RESPONSES + EXPLOITS)
 def test_what_a_response_earns(earned: object, text: str, reward: float, reason: str) -> None:
     graded = earned(text)  # type: ignore[operator]
     assert graded.final_reward == pytest.approx(reward)

@@ -130,6 +130,7 @@ def test_with_lora_one_gpu_of_80_gib_is_enough_and_without_it_is_not(name: str) 
             r"slice.max_prompt_tokens 1024 \+ rl.max_completion_tokens 32768 is more",
         ),
         ({"rl.engine": "sampler"}, "use rl.engine = 'vllm'"),
+        ({"sft.optimizer": "muon"}, "which parallel.strategy = 'fsdp2' splits: use 'adamw'"),
         ({"evaluation.curve_programs": 8}, "set evaluation.curve_programs = 0"),
         ({"parallel.engine_devices": 8}, "must divide the model's 28 heads and 4 key-value heads"),
         ({"parallel.engine_memory_share": 0.05}, "vLLM gets 2.0 GiB of a device and needs 3.6"),
