@@ -1,4 +1,4 @@
-"""[parallel] as arguments of the engines: pure, checked for what they say; the engines themselves are not run."""
+"""[parallel] as arguments of the engines: pure, checked for what they say; test_fsdp2.py runs FSDP2."""
 
 from __future__ import annotations
 
