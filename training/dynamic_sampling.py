@@ -14,6 +14,7 @@ from execution.traces import Trace
 from training.config import RlSection
 from training.grading import Graded
 from training.group_credit import without_variance
+from training.processes import gathered
 
 Inputs = dict[str, Any]
 Ids = list[int]
@@ -62,13 +63,14 @@ def with_variance(
     """The batch of `inputs` in which groups without variance are replaced, for `section.dynamic_sampling` rounds.
 
     `sample(rows, round)` gives rollouts; `another(round, place)` the row that takes a group's place. A replacement
-    counts only where it has variance itself.
+    counts only where it has variance itself. All processes go through the same rounds, some without rows, because an
+    engine that they share can't work for one of them alone.
     """
     batch = sample(inputs, 0)
     for number in range(1, section.dynamic_sampling + 1):
         starts = range(0, len(batch.graded), group_size)
         dead = [start for start in starts if batch.dead(slice(start, start + group_size), section)]
-        if not dead:
+        if not any(gathered(bool(dead))):
             break
         rows = [row for place, _ in enumerate(dead) for row in [another(number, place)] * group_size]
         found = sample(rows, number)

@@ -93,9 +93,16 @@ def refuse_split(recipe: Recipe, stage: str) -> None:
         raise TrainingError("; ".join(found))
 
 
-def engine_options(recipe: Recipe) -> dict[str, Any]:
-    """Arguments of vllm.LLM on GPUs: over how many an engine is spread, and its share of their memory."""
-    return {
-        "tensor_parallel_size": recipe.parallel.engine_devices,
-        "gpu_memory_utilization": recipe.parallel.engine_memory_share,
-    }
+def engine_options(recipe: Recipe, num_processes: int, on_gpu: bool) -> dict[str, Any]:
+    """Arguments of vllm.LLM: over how many devices an engine is spread, and its share of a GPU's memory.
+
+    In one of several training processes vLLM computes in that process, on its device, and starts no others
+    (external_launcher): the engines of `parallel.engine_devices` neighbours are one model. An actor is a process of its
+    own, where vLLM starts those that it needs.
+    """
+    given: dict[str, Any] = {"tensor_parallel_size": recipe.parallel.engine_devices}
+    if recipe.rl.engine == "vllm" and num_processes > 1:
+        given["distributed_executor_backend"] = "external_launcher"
+    if recipe.rl.engine == "vllm_actor" and recipe.parallel.engine_devices > 1:
+        given["distributed_executor_backend"] = "mp"
+    return given | ({"gpu_memory_utilization": recipe.parallel.engine_memory_share} if on_gpu else {})

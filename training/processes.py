@@ -10,6 +10,7 @@ import fcntl
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from training.errors import TrainingError
 
 LOCK = ".lock"
 LOCK_S, POLL_S = 120.0, 0.2
+# Longer than any single act of one process that the others wait for: preparing data, a held-out check.
+COLLECTIVE_S = 7200
 
 
 def world_size() -> int:
@@ -46,13 +49,22 @@ def agreed(value: Any) -> Any:
     return box[0]
 
 
-def gathered(value: Any) -> list[Any]:
-    """Every process's value, in the order of ranks, on all of them."""
+def gathered(value: Any, group: Any = None) -> list[Any]:
+    """Every process's value, in the order of ranks, on all of them; of those of `group` where it is given."""
     if not dist.is_initialized():
         return [value]
-    boxes: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(boxes, value)
+    boxes: list[Any] = [None] * dist.get_world_size(group)
+    dist.all_gather_object(boxes, value, group=group)
     return boxes
+
+
+def neighbours(size: int) -> Any:
+    """The group of this process: ranks 0 to size - 1, size to 2 size - 1, and so on. Called by all processes together;
+    `size` divides their number."""
+    ranks = range(world_size())
+    groups = [list(ranks[first : first + size]) for first in ranks[::size]]
+    own, _ = dist.new_subgroups_by_enumeration(groups, timeout=timedelta(seconds=COLLECTIVE_S), backend="gloo")
+    return own
 
 
 @contextmanager

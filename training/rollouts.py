@@ -57,13 +57,14 @@ class EngineRollouts:
         """
         tokenizer: PreTrainedTokenizerFast = trainer.processing_class
         process = trainer.accelerator.process_index
-        later = (trainer.sampling_round, process) if trainer.sampling_round else ()
+        later = (trainer.sampling_round,) if trainer.sampling_round else ()
         engine = self._engine if later else None
         if engine is None:
             with self.phases("sync"):
                 engine = self._synced_engine(trainer)
         size = self.section.group_size
-        first = process * len(prompts)
+        # later rounds have fewer rows, not as many on every process: places are then those of no other process
+        first = process * (self.section.prompts_per_update * size if later else len(prompts))
         places = [divmod(row, size) for row in range(first, first + len(prompts))]
         texts = {group: text for (group, _), text in zip(places, prompts, strict=True)}
         ids = {group: encode(tokenizer, text) for group, text in texts.items()}

@@ -22,8 +22,6 @@ from training.errors import EngineError, EngineMismatch, TrainingError
 
 SUMMARY, FAILURE = "summary.json", "failure.json"
 OBJECT_STORE_BYTES = 100 << 20
-# Longer than any single act of one process that the others wait for: preparing data, a held-out check.
-COLLECTIVE_S = 7200
 PASSED_ON = ("OMP_", "MKL_", "TOKENIZERS_", "TRL_", "TRANSFORMERS_", "HF_", "PYTHONPATH", "WANDB_", "MLFLOW_")
 
 
@@ -36,6 +34,8 @@ def run_workers(spec: dict[str, Any]) -> dict[str, Any]:
     import ray
     from ray.train import FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchConfig, TorchTrainer
+
+    from training.processes import COLLECTIVE_S
 
     recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
     out_dir = Path(spec["out_dir"])

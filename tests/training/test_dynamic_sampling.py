@@ -12,6 +12,7 @@ import torch
 
 from tests.training.test_bilevel import END, STEP_A, STEP_B, WRONG_A, WRONG_B, WRONG_END, make_trainer, scored
 from tests.training.tiny_data import tiny_recipe
+from training import dynamic_sampling
 from training.bilevel import BiLevelTrainer
 from training.config import RlSection
 from training.dynamic_sampling import Batch, allowed_rows, with_variance
@@ -114,6 +115,21 @@ def test_a_dead_group_is_replaced_by_one_that_teaches_and_no_other() -> None:
     assert [one.final_reward for one in found.graded] == [1, 0, 0, 1]
     assert found.replaced == 1
     assert [row["name"] for row in inputs] == list("aabb")
+
+
+def test_a_process_without_dead_groups_goes_through_the_rounds_of_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    others = [[True], [False]]
+    monkeypatch.setattr(dynamic_sampling, "gathered", lambda mine: [mine, *others.pop(0)])
+    asked: list[int] = []
+
+    def sample(rows: list[dict[str, Any]], number: int) -> Batch:
+        asked.append(len(rows))
+        return Batch(list(rows), [[1]] * len(rows), [[1]] * len(rows), [graded((), row["final"]) for row in rows])
+
+    section = RlSection(dynamic_sampling=3, group_size=2)
+    found = with_variance([{"final": 0}, {"final": 1}], section, 2, sample, lambda number, place: {"final": 0})
+    assert asked == [2, 0]
+    assert found.replaced == 0
 
 
 def by_round(trainer: BiLevelTrainer, rounds: list[list[str]]) -> None:

@@ -37,7 +37,20 @@ def test_fsdp2_of_the_7b_recipe() -> None:
         },
         "gradient_checkpointing": False,
     }
-    assert engine_options(recipe) == {"tensor_parallel_size": 4, "gpu_memory_utilization": 0.2}
+
+
+def test_an_engine_of_several_processes_starts_none_of_its_own() -> None:
+    spread = load_recipe("qwen7b")
+    assert engine_options(spread, 8, True) == {
+        "tensor_parallel_size": 4,
+        "distributed_executor_backend": "external_launcher",
+        "gpu_memory_utilization": 0.2,
+    }
+    alone = load_recipe("qwen7b", {"parallel.engine_devices": 1})
+    assert engine_options(alone, 8, True)["distributed_executor_backend"] == "external_launcher"
+    assert engine_options(alone, 1, False) == {"tensor_parallel_size": 1}
+    actor = load_recipe("qwen7b", {"rl.engine": "vllm_actor"})
+    assert engine_options(actor, 8, False) == {"tensor_parallel_size": 4, "distributed_executor_backend": "mp"}
 
 
 def test_transformers_understands_the_fsdp2_arguments(tmp_path: Path) -> None:

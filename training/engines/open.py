@@ -11,16 +11,18 @@ from training.config import Recipe
 from training.engines.generate import GenerateEngine
 from training.engines.protocol import RolloutEngine
 from training.engines.sampler import SamplerEngine
+from training.engines.shared import SharedEngine
 from training.errors import EngineError
 from training.parallel import engine_options
+from training.processes import neighbours, world_size
 
 ENGINES = ("sampler", "transformers", "vllm", "vllm_actor")
 
 
 def open_engine(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, config: PretrainedConfig) -> RolloutEngine:
-    """A new engine of `rl.engine` for the model of `config`; EngineError where its packages are missing, and where it
-    can't take the model's weights."""
-    name = recipe.rl.engine
+    """A new engine of `rl.engine` for the model of `config`, opened by all training processes together; EngineError
+    where its packages are missing, where it can't take the model's weights, and where processes can't share it."""
+    name, size, processes = recipe.rl.engine, recipe.parallel.engine_devices, world_size()
     if name == "sampler":
         return SamplerEngine(tokenizer)
     if name == "transformers":
@@ -35,12 +37,18 @@ def open_engine(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, config: Pret
     }
     if recipe.model.adapter != "none":
         raise EngineError(f"rl.engine = '{name}' takes whole weights, not LoRA's: set rl.engine = 'sampler'")
-    if torch.cuda.is_available():
-        options |= engine_options(recipe)
+    options |= engine_options(recipe, processes, torch.cuda.is_available())
     if name == "vllm":
         from training.engines.vllm import VllmEngine
 
-        return VllmEngine(**options)
+        if processes % size:
+            raise EngineError(
+                f"{size} training processes share an engine (parallel.engine_devices), and there are {processes}:"
+                " engine_devices must divide parallel.devices"
+            )
+        group = neighbours(size) if size > 1 else None
+        engine = VllmEngine(**options)
+        return engine if group is None else SharedEngine(engine, group)
     from training.engines.actor import VllmActorEngine
 
     return VllmActorEngine(**options)

@@ -12,9 +12,11 @@ import importlib.util
 import os
 import tempfile
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import PretrainedConfig, PreTrainedModel
 
 from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
@@ -23,6 +25,10 @@ from training.engines.protocol import Ids, weights_of
 from training.errors import EngineError
 
 CPU_CACHE_BYTES = 2**30
+SHARED_MEMORY = "/dev/shm"
+# An engine that goes takes the process groups that it found with it, also where it is only collected. Those of a
+# trainer are still needed, so engines among several training processes end with them.
+_KEPT: list[Any] = []
 
 
 class VllmEngine:
@@ -41,8 +47,13 @@ class VllmEngine:
         on_cpu = not torch.cuda.is_available()
         for name, value in (ENVIRONMENT | (CPU_ENVIRONMENT if on_cpu else {})).items():
             os.environ.setdefault(name, value)
+        self._alone = not torch.distributed.is_initialized()
         from vllm import LLM
 
+        # Tensors that are sent to vLLM's own processes arrive there as lists; a file does not.
+        self._starts_processes = options.get("distributed_executor_backend") == "mp"
+        if self._starts_processes:
+            options["worker_extension_cls"] = f"{__name__}.FileReload"
         if on_cpu:
             options = {"enforce_eager": True, "kv_cache_memory_bytes": CPU_CACHE_BYTES, "block_size": 32, **options}
         with tempfile.TemporaryDirectory(prefix="stepcode-vllm-") as folder:
@@ -63,8 +74,14 @@ class VllmEngine:
         self.load(weights_of(model))
 
     def load(self, weights: Iterable[tuple[str, torch.Tensor]]) -> None:
-        """Take these weights, all of them, named as in a checkpoint."""
-        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(list(weights))})
+        """Take these weights, all of them, named as in a checkpoint; in this process a layer of them at a time."""
+        if self._starts_processes:
+            with tempfile.TemporaryDirectory(prefix="stepcode-weights-", dir=_memory()) as folder:
+                path = Path(folder) / "model.safetensors"
+                save_file({name: weight.cpu().clone() for name, weight in weights}, path)
+                self.llm.collective_rpc("reload_file", args=(str(path),))
+        else:
+            self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": iter(weights)})
         # What is cached was computed by the old weights.
         if not self.llm.reset_prefix_cache():
             raise EngineError("vLLM did not drop its prefix cache, which holds values of the old weights")
@@ -112,16 +129,36 @@ class VllmEngine:
         return scored
 
     def close(self) -> None:
-        """Drops the engine; memory comes back when vLLM's objects are collected, surely when the process ends."""
-        self.llm.llm_engine.engine_core.shutdown()
+        """Drops the engine; memory comes back when vLLM's objects are collected, surely when the process ends. In one
+        of several training processes it comes back then alone."""
+        if self._alone:
+            self.llm.llm_engine.engine_core.shutdown()
+        else:
+            _KEPT.append(self.llm)
         self.llm = None
 
     def _run(self, rows: Sequence[Ids], params: Any) -> list[Any]:
         if not self._synced:
             raise EngineError("vLLM's engine has random weights yet: call sync first")
+        if not rows:
+            return []
         prompts = [{"prompt_token_ids": list(row)} for row in rows]
         outputs: list[Any] = self.llm.generate(prompts, params, use_tqdm=False)
         return outputs
+
+
+class FileReload:
+    """What vLLM's own processes can do besides, because `worker_extension_cls` names it."""
+
+    def reload_file(self, path: str) -> None:
+        """Take the weights of a safetensors file."""
+        worker: Any = self
+        worker.reload_weights(weights_iterator=iter(load_file(path).items()))
+
+
+def _memory() -> str | None:
+    """A folder in memory, where there is one."""
+    return SHARED_MEMORY if Path(SHARED_MEMORY).is_dir() else None
 
 
 def _sample(output: Any) -> Sample:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.training.engines.models import COMPLETIONS, FAMILIES, PROMPTS, STOP, TIED, tiny, update
-from training.engines import Probe
+from tests.training.processes import in_processes
+from tests.training.tiny_data import tiny_recipe
+from training.engines import Probe, open_engine
 from training.engines.actor import VllmActorEngine
 from training.engines.generate import GenerateEngine
 from training.engines.scores import model_logprobs
 from training.engines.vllm import VllmEngine
 from training.errors import EngineError
+from training.processes import gathered
 
 INSTALLED = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.optional("vllm")
@@ -76,6 +80,42 @@ def opened() -> Iterator[Callable[[Engine], Engine]]:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_in_this_process(family: str, tied: bool, opened: Callable[[Engine], Engine]) -> None:
     check(opened(VllmEngine(tiny(family, tied).config, "float32", 128)), family, tied)
+
+
+def two_ranks_in_one_engine(rank: int, processes_per_engine: int) -> None:
+    changes = {"parallel__devices": 2, "parallel__engine_devices": processes_per_engine}
+    model = tiny("qwen2", True)
+    engine = open_engine(tiny_recipe(rl__engine="vllm", **changes), None, model.config)  # type: ignore[arg-type]
+    alone = GenerateEngine()
+    drawn = []
+    for number in range(2):
+        update(model, number)
+        engine.sync(model)
+        alone.sync(model)
+        assert PROBE.difference(engine, model) < PROBE.limit
+        mine = PROMPTS[: 2 - rank]
+        greedy = engine.generate(mine, 1, 30, 0.0, 0, [STOP])
+        for group, wanted in zip(greedy, alone.generate(mine, 1, 30, 0.0, 0, [STOP]), strict=True):
+            assert group[0].token_ids == wanted[0].token_ids
+        drawn += [[one.token_ids for one in engine.generate(PROMPTS[:1], 3, 20, 1.0, 5, [STOP], streams=[7])[0]]]
+    assert gathered(drawn) == [drawn] * 2
+    engine.close()
+    assert gathered(rank) == [0, 1], "the trainer's processes still speak to each other"
+
+
+@needs_vllm
+@pytest.mark.slow
+@pytest.mark.parametrize("processes_per_engine", [1, 2])
+def test_in_two_training_processes(tmp_path: Path, processes_per_engine: int) -> None:
+    in_processes(2, tmp_path, two_ranks_in_one_engine, processes_per_engine)
+
+
+@needs_vllm
+@pytest.mark.slow
+def test_in_processes_that_it_starts(opened: Callable[[Engine], Engine], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VLLM_CPU_OMP_THREADS_BIND", "nobind")
+    options = {"tensor_parallel_size": 2, "distributed_executor_backend": "mp"}
+    check(opened(VllmEngine(tiny("llama", True).config, "float32", 128, **options)), "llama", True)
 
 
 @needs_vllm
