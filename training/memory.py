@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from training.config import Recipe
+from training.parallel import num_actors
 from training.sizes import Sizes
 
 GIB = 2**30
@@ -155,6 +156,8 @@ def engine_lines(recipe: Recipe, sizes: Sizes, shape: StageShape, device_bytes: 
     """The KV cache of generation; vLLM takes its share of the device for as long as the stage runs."""
     if shape.stage == "sft":
         return []
+    if num_actors(recipe):
+        return [MemoryLine("rl", "vLLM", 0, "in actors, which have GPUs of their own")]
     if recipe.rl.engine in ("vllm", "vllm_actor"):
         share = recipe.parallel.engine_memory_share
         taken = int(share * (device_bytes or 0))

@@ -93,6 +93,17 @@ def refuse_split(recipe: Recipe, stage: str) -> None:
         raise TrainingError("; ".join(found))
 
 
+def num_actors(recipe: Recipe) -> int:
+    """Actors with an engine that a stage on several devices starts: one for each of its workers."""
+    several = recipe.parallel.devices > 1
+    return recipe.parallel.devices if several and recipe.rl.engine == "vllm_actor" else 0
+
+
+def num_gpus(recipe: Recipe) -> int:
+    """GPUs of workers and actors together; the actor of a stage on one device shares that device with it."""
+    return recipe.parallel.devices + num_actors(recipe) * recipe.parallel.engine_devices
+
+
 def engine_options(recipe: Recipe, num_processes: int, on_gpu: bool) -> dict[str, Any]:
     """Arguments of vllm.LLM: over how many devices an engine is spread, and its share of a GPU's memory.
 

@@ -17,7 +17,7 @@ from training.config import Recipe
 from training.device import Device, host_memory_gib, this_device
 from training.memory import GIB, MemoryLine, engine_needs, peak_bytes, stage_lines, trained_parameters
 from training.needs import Need, file_needs, package_needs
-from training.parallel import split_problems
+from training.parallel import num_actors, num_gpus, split_problems
 from training.sizes import Sizes, UnknownSizes, sizes_of_recipe
 
 
@@ -71,7 +71,7 @@ def plan(
     """
     elsewhere = gpu_memory_gib is not None
     if elsewhere:
-        device = Device(recipe.parallel.devices, gpu_memory_gib, "as asked")
+        device = Device(num_gpus(recipe), gpu_memory_gib, "as asked")
     device = device or this_device()
     needs = [*file_needs(recipe, programs, benchmarks), *more_needs, *package_needs(recipe, elsewhere)]
     problems = [need.problem for need in needs if need.problem and need.fatal]
@@ -100,6 +100,7 @@ def plan(
             f"parallel.devices = {recipe.parallel.devices}: each stage runs on so many Ray Train workers, which write"
             " into one output folder: on several machines it must be on shared storage (docs/training.md)"
         )
+        notes += engine_notes(recipe)
     return Plan(
         recipe=recipe.name,
         device=device,
@@ -203,10 +204,33 @@ def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
     return found
 
 
+def engine_notes(recipe: Recipe) -> list[str]:
+    """Where vLLM computes when a stage has several workers."""
+    section = recipe.parallel
+    if recipe.rl.engine == "vllm":
+        return [
+            f"rl.engine = 'vllm', parallel.engine_devices = {section.engine_devices}: the {section.devices} workers"
+            f" hold {section.devices // section.engine_devices} engines on their own devices, each spread over"
+            f" {section.engine_devices} neighbouring workers, which should be on one machine"
+        ]
+    if recipe.rl.engine == "vllm_actor":
+        return [
+            f"rl.engine = 'vllm_actor', parallel.engine_devices = {section.engine_devices}: each of the"
+            f" {section.devices} workers starts an actor with so many GPUs of its own, {num_gpus(recipe)} in all"
+        ]
+    return []
+
+
 def _device_problems(recipe: Recipe, device: Device) -> list[str]:
-    needed = recipe.parallel.devices
+    needed = num_gpus(recipe)
     if device.count is None or needed == 1 or device.count >= needed:
         return []
+    if num_actors(recipe):
+        return [
+            f"{recipe.parallel.devices} workers and an actor of {recipe.parallel.engine_devices} GPUs for each"
+            f" (rl.engine = 'vllm_actor') need {needed} GPUs, and this machine has {device.count}: use"
+            " rl.engine = 'vllm', or run it where they are (to plan for elsewhere give --gpu-memory)"
+        ]
     return [
         f"parallel.devices = {needed}, and this machine has {device.count} GPUs: run it where they are (to plan for"
         " elsewhere give --gpu-memory), or lower parallel.devices"

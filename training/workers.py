@@ -19,6 +19,7 @@ from uuid import uuid4
 from training.checkpoints import write_atomically
 from training.config import Recipe, parse_recipe
 from training.errors import EngineError, EngineMismatch, TrainingError
+from training.parallel import num_actors, num_gpus
 
 SUMMARY, FAILURE = "summary.json", "failure.json"
 OBJECT_STORE_BYTES = 100 << 20
@@ -108,10 +109,9 @@ def _connect(recipe: Recipe) -> None:
     if address := os.environ.get("RAY_ADDRESS"):
         ray.init(address=address, runtime_env={"env_vars": variables})
         return
-    actors = recipe.parallel.devices if recipe.rl.engine == "vllm_actor" else 0
     ray.init(
         address="local",
-        num_cpus=recipe.parallel.devices + actors,
+        num_cpus=recipe.parallel.devices + num_actors(recipe),
         include_dashboard=False,
         object_store_memory=OBJECT_STORE_BYTES,
         runtime_env={"env_vars": variables, "worker_process_setup_hook": _without_complaints},
@@ -124,10 +124,19 @@ def _without_complaints() -> None:
 
 
 def refuse_small(recipe: Recipe, resources: dict[str, float], use_gpu: bool) -> None:
-    """Ray would wait without end for what a cluster does not have."""
-    kind = "GPU" if use_gpu else "CPU"
-    if (have := resources.get(kind, 0)) < recipe.parallel.devices:
+    """Ray would wait without end for what a cluster does not have: devices of the workers, and of their actors."""
+    section, actors = recipe.parallel, num_actors(recipe)
+    kind, needed = ("GPU", num_gpus(recipe)) if use_gpu else ("CPU", section.devices + actors)
+    have = resources.get(kind, 0)
+    if have < section.devices:
         raise TrainingError(
-            f"parallel.devices = {recipe.parallel.devices}, and the Ray cluster has {have:g} {kind}s: lower it, or name"
+            f"parallel.devices = {section.devices}, and the Ray cluster has {have:g} {kind}s: lower it, or name"
             " a larger cluster in RAY_ADDRESS"
+        )
+    if have < needed:
+        each = section.engine_devices if use_gpu else 1
+        raise TrainingError(
+            f"{section.devices} workers and an actor of {each} {kind}s for each (rl.engine = 'vllm_actor') need"
+            f" {needed} {kind}s, and the Ray cluster has {have:g}: use rl.engine = 'vllm', which computes on the"
+            " workers' devices, lower parallel.devices, or name a larger cluster in RAY_ADDRESS"
         )

@@ -162,6 +162,27 @@ def test_a_machine_without_the_gpus_is_told() -> None:
     assert any("this machine has 2 GPUs" in problem for problem in found.problems)
 
 
+def test_actors_have_gpus_of_their_own() -> None:
+    recipe = recipe7b(rl__engine="vllm_actor")
+    few = plan(recipe, device=Device(39, 40.0, "39 GPUs"))
+    assert any(
+        "8 workers and an actor of 4 GPUs for each (rl.engine = 'vllm_actor') need 40 GPUs, and this machine has 39"
+        in problem
+        for problem in few.problems
+    )
+    enough = plan(recipe, device=Device(40, 40.0, "40 GPUs"))
+    assert not any("GPUs for each" in problem for problem in enough.problems)
+    assert any("an actor with so many GPUs of its own, 40 in all" in note for note in enough.notes)
+    taken = {line.what: line.num_bytes for line in plan(recipe, gpu_memory_gib=40).memory[1].lines}
+    assert taken["vLLM"] == 0
+    assert plan(recipe, gpu_memory_gib=40).works
+
+
+def test_an_engine_on_the_workers_devices_is_explained() -> None:
+    found = plan(recipe7b(), gpu_memory_gib=40)
+    assert any("the 8 workers hold 2 engines on their own devices" in note for note in found.notes)
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")

@@ -125,3 +125,13 @@ def test_a_cluster_that_is_too_small_is_named() -> None:
     with pytest.raises(TrainingError, match=r"parallel\.devices = 4, and the Ray cluster has 2 GPUs"):
         refuse_small(recipe, {"CPU": 16.0, "GPU": 2.0}, use_gpu=True)
     refuse_small(recipe, {"CPU": 4.0}, use_gpu=False)
+
+
+def test_a_cluster_without_gpus_for_the_actors_is_named() -> None:
+    recipe = taught_recipe(parallel__devices=4, parallel__engine_devices=2, rl__engine="vllm_actor")
+    with pytest.raises(TrainingError, match=r"4 workers and an actor of 2 GPUs for each .* need 12 GPUs, and .* 11"):
+        refuse_small(recipe, {"CPU": 64.0, "GPU": 11.0}, use_gpu=True)
+    with pytest.raises(TrainingError, match=r"an actor of 1 CPUs for each .* need 8 CPUs, and .* 7: use rl.engine"):
+        refuse_small(recipe, {"CPU": 7.0}, use_gpu=False)
+    refuse_small(recipe, {"CPU": 8.0, "GPU": 12.0}, use_gpu=True)
+    refuse_small(taught_recipe(parallel__devices=4, rl__engine="vllm"), {"GPU": 4.0}, use_gpu=True)

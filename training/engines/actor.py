@@ -38,7 +38,11 @@ class _Worker:
 
 
 class VllmActorEngine:
-    """`VllmEngine` in an actor of the Ray cluster that RAY_ADDRESS names, or of one started here."""
+    """`VllmEngine` in an actor of the Ray cluster that RAY_ADDRESS names, or of one started here.
+
+    Where there are GPUs it takes as many as the engine is spread over, unless `num_gpus` says how many. EngineError
+    where the cluster has fewer, which the actor would wait for.
+    """
 
     def __init__(
         self, config: PretrainedConfig, dtype: str, max_tokens: int, num_gpus: float | None = None, **options: Any
@@ -52,7 +56,14 @@ class VllmActorEngine:
         self._started_ray = not ray.is_initialized()
         if self._started_ray:
             ray.init(include_dashboard=False, log_to_driver=False, configure_logging=False)
-        gpus = float(torch.cuda.is_available()) if num_gpus is None else num_gpus
+        spread = options.get("tensor_parallel_size", 1) if torch.cuda.is_available() else 0
+        gpus = spread if num_gpus is None else num_gpus
+        if (have := ray.cluster_resources().get("GPU", 0)) < gpus:
+            self._leave()
+            raise EngineError(
+                f"vLLM's actor needs {gpus:g} GPUs (parallel.engine_devices), and the Ray cluster has {have:g}: lower"
+                " parallel.engine_devices, or use rl.engine = 'vllm'"
+            )
         variables = ENVIRONMENT | ({} if gpus else CPU_ENVIRONMENT)
         actor: Any = ray.remote(num_cpus=1, num_gpus=gpus, runtime_env={"env_vars": variables})(_Worker)
         self._worker: Any = actor.remote(config, dtype, max_tokens, options)
@@ -91,6 +102,9 @@ class VllmActorEngine:
 
     def close(self) -> None:
         self._ray.kill(self._worker)
+        self._leave()
+
+    def _leave(self) -> None:
         if self._started_ray:
             self._ray.shutdown()
 

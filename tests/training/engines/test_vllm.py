@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import ray
+import torch
 
 from tests.training.engines.models import COMPLETIONS, FAMILIES, PROMPTS, STOP, TIED, tiny, update
 from tests.training.processes import in_processes
@@ -32,6 +34,13 @@ Engine = VllmEngine | VllmActorEngine
 def test_without_vllm_the_error_says_what_to_install() -> None:
     with pytest.raises(EngineError, match=r"pip install 'stepcode\[gpu\]'.* rl.engine = 'sampler'"):
         VllmEngine(tiny("llama", True).config, "float32", 128)
+
+
+def test_an_actor_does_not_wait_for_gpus_that_the_cluster_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(EngineError, match=r"actor needs 4 GPUs \(parallel.engine_devices\), and the Ray cluster has 0"):
+        VllmActorEngine(tiny("llama", True).config, "float32", 128, tensor_parallel_size=4)
+    assert not ray.is_initialized()
 
 
 def check(engine: Engine, family: str, tied: bool) -> None:
