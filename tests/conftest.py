@@ -11,7 +11,7 @@ from tests.services.radosgw import radosgw
 
 __all__ = ["postgres_server", "postgres_tcp_server", "postgres_url", "radosgw", "reused_postgres_url"]
 
-OPTIONAL = ("vllm", "wandb", "mlflow")
+OPTIONAL = ("vllm", "deepspeed", "wandb", "mlflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -79,6 +79,11 @@ def split_problems(recipe: Recipe, stage: str) -> list[str]:
             f"rl.engine = '{recipe.rl.engine}' reads whole weights, which parallel.strategy = '{strategy}' splits:"
             " use rl.engine = 'vllm'"
         )
+    if recipe.model.adapter == "lora":
+        found.append(
+            "LoRA's additions are merged at the end of a stage into whole weights, which"
+            f" parallel.strategy = '{strategy}' splits: use parallel.strategy = 'ddp'"
+        )
     if recipe.evaluation.curve_programs:
         found.append(
             f"the held-out curve reads whole weights, which parallel.strategy = '{strategy}' splits:"

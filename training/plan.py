@@ -188,8 +188,6 @@ def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
     parallel, found = recipe.parallel, [one for stage in recipe.stages for one in split_problems(recipe, stage)]
     if recipe.rl.engine not in ("vllm", "vllm_actor") or device.gib is None:
         return found
-    if recipe.model.adapter == "lora":
-        found.append("rl.engine = 'vllm' takes whole weights, not LoRA's additions: use rl.engine = 'sampler'")
     if sizes.heads % parallel.engine_devices or sizes.kv_heads % parallel.engine_devices:
         found.append(
             f"parallel.engine_devices {parallel.engine_devices} must divide the model's {sizes.heads} heads and"

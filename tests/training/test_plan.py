@@ -136,7 +136,7 @@ def test_with_lora_one_gpu_of_80_gib_is_enough_and_without_it_is_not(name: str) 
         ({"parallel.engine_memory_share": 0.05}, "vLLM gets 2.0 GiB of a device and needs 3.6"),
         ({"rl.gradient_checkpointing": False}, "activations with .*: set rl.gradient_checkpointing = true"),
         ({"sft.micro_batches": 8}, "logits with .*: raise sft.micro_batches"),
-        ({"model.adapter": "lora"}, "takes whole weights, not LoRA's additions"),
+        ({"model.adapter": "lora"}, "merged at the end of a stage .* use parallel.strategy = 'ddp'"),
         ({"model.architecture": "llama"}, "set model.architecture = 'qwen2'"),
         ({"gate.policy": "lenient"}, "lenient"),
         ({"model.name_or_path": "./nowhere"}, "no model folder at ./nowhere"),
@@ -155,6 +155,18 @@ def test_dynamic_sampling_needs_whole_groups_on_every_process(prompts: int, devi
     assert plan_updates(recipe).problems == ()
     sampled = load_recipe("tiny", changes | {"rl.micro_batches": 2, "sft.micro_batches": 4, "rl.dynamic_sampling": 1})
     assert (plan_updates(sampled).problems == ()) is works
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model.adapter": "lora", "parallel.strategy": "ddp"},
+        {"model.adapter": "lora", "parallel.strategy": "ddp", "parallel.devices": 1, "parallel.engine_devices": 1},
+        {"parallel.strategy": "deepspeed"},
+    ],
+)
+def test_vllm_takes_merged_and_gathered_weights(changes: dict[str, Any]) -> None:
+    assert plan(load_recipe("qwen7b", changes), gpu_memory_gib=80).problems == ()
 
 
 def test_a_machine_without_the_gpus_is_told() -> None:

@@ -10,8 +10,9 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids, weights_of
+from training.engines.protocol import Ids
 from training.engines.vllm import VllmEngine
+from training.engines.weights import weights_of
 from training.errors import EngineError
 
 START_S, CALL_S = 600.0, 3600.0

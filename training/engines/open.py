@@ -35,8 +35,6 @@ def open_engine(recipe: Recipe, tokenizer: PreTrainedTokenizerFast, config: Pret
         "dtype": recipe.model.precision,
         "max_tokens": min(longest, config.max_position_embeddings - 1),
     }
-    if recipe.model.adapter != "none":
-        raise EngineError(f"rl.engine = '{name}' takes whole weights, not LoRA's: set rl.engine = 'sampler'")
     options |= engine_options(recipe, processes, torch.cuda.is_available())
     if name == "vllm":
         from training.engines.vllm import VllmEngine

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
-import torch
-from torch.distributed.tensor import DTensor
 from transformers import PreTrainedModel
 
 from evaluation.sampler import Sample
@@ -46,13 +44,3 @@ class RolloutEngine(Protocol):
 
     def close(self) -> None:
         """Give back memory and processes; the engine can't be used afterwards."""
-
-
-def weights_of(model: PreTrainedModel) -> Iterator[tuple[str, torch.Tensor]]:
-    """Names and weights as a checkpoint has them, with the output head spelt out where it is tied to the embedding.
-
-    An engine that keeps a copy of the head would otherwise go on with the old one, silently (vLLM on the CPU does).
-    """
-    for name, weight in model.state_dict().items():  # unlike a checkpoint, this has tied weights under both names
-        # FSDP2 shards weights over devices; every process takes part in gathering one (not run on several devices)
-        yield name, (weight.full_tensor() if isinstance(weight, DTensor) else weight).detach()

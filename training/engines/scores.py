@@ -58,4 +58,4 @@ def _forward(
             logits_RLV = model(input_ids=ids_RL, attention_mask=mask_RL, use_cache=False).logits[:, :-1].float()
     finally:
         model.train(was_training)
-    return (logits_RLV / temperature).log_softmax(-1), ids_RL
+    return (logits_RLV / temperature).log_softmax(-1), ids_RL.to(logits_RLV.device)

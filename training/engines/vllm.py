@@ -21,7 +21,8 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids, weights_of
+from training.engines.protocol import Ids
+from training.engines.weights import weights_of
 from training.errors import EngineError
 
 CPU_CACHE_BYTES = 2**30

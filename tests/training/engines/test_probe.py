@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import PretrainedConfig, PreTrainedModel
+from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from trl import GRPOConfig
 
 from evaluation.sampler import Sample
@@ -16,7 +16,7 @@ from tests.training.engines.models import COMPLETIONS, FAMILIES, PROMPTS, TIED, 
 from tests.training.tiny_data import tiny_recipe
 from training import rl
 from training.config import Recipe
-from training.engines import Probe, RolloutEngine, difference_limit, open_engine
+from training.engines import Probe, RolloutEngine, difference_limit, open_engine, weights_of
 from training.engines.generate import GenerateEngine
 from training.engines.probe import NUM_PROMPTS, NUM_TOKENS
 from training.engines.protocol import Ids
@@ -36,8 +36,8 @@ class CopyEngine(SamplerEngine):
         self.forgets, self.after, self.num_syncs = forgets, after, 0
 
     def sync(self, model: PreTrainedModel) -> None:
-        own = type(model)(model.config).eval()  # no deep copy: TRL gives a model a `forward` bound to itself
-        own.load_state_dict(model.state_dict())
+        own = AutoModelForCausalLM.from_config(model.config).eval()
+        own.load_state_dict(dict(weights_of(model)))
         if self.forgets == "head":  # a packed copy of the head, as vLLM's on the CPU
             own.lm_head.weight = torch.nn.Parameter(own.lm_head.weight.detach().clone())
         if self._sampler is not None and self.num_syncs >= self.after:
