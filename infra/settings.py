@@ -32,7 +32,7 @@ class Settings(BaseSettings):
     s3_secure: bool = Field(True, description="Whether to speak TLS to the S3 server.")
     upload_checkpoints: bool | None = Field(
         None,
-        description="Whether checkpoints go to the artifact store while training goes on; empty: where it is S3.",
+        description="Whether checkpoints go to the artifact store while training goes on; unset: where it is S3.",
     )
     benchmarks: Path | None = Field(None, description="Folder with public benchmarks; none: they are left out.")
     sandbox: str = Field(

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from datastore.checkpoints import Checkpoint, Checkpoints
-from datastore.errors import StoreError
+from datastore.errors import ArtifactMissing, CorruptArtifact, StoreError
 from training.checkpoints import COMPLETE, PREFIX, best_update, complete, publish_folder, update_of
-from training.metrics import ROLLOUTS, read_metrics
+from training.metrics import ROLLOUTS, MetricsFile, read_metrics
 
 POLL_S = 5.0
 _LOG = logging.getLogger(__name__)
@@ -83,7 +83,8 @@ class Uploader:
             )
 
     def _files(self, checkpoint: Path) -> dict[str, Path]:
-        """Name -> path of the checkpoint's files, the tokenizer's, and the metrics as they are now, which grow.
+        """Name -> path of the checkpoint's files, the tokenizer's, and the metrics until its update: another try has
+        the same bytes.
 
         FileNotFoundError where training has begun to prune it: the marker goes first, so what was listed before it
         went is whole.
@@ -94,6 +95,7 @@ class Uploader:
         for name in (_METRICS, ROLLOUTS):
             if (self.out / name).exists():
                 shutil.copyfile(self.out / name, snapshot / name)
+                MetricsFile(snapshot / name).keep_until(update_of(checkpoint))
                 found[name] = snapshot / name
         for folder in (checkpoint, self.out / _TOKENIZER):
             found |= {path.relative_to(self.out).as_posix(): path for path in folder.rglob("*") if path.is_file()}
@@ -148,7 +150,8 @@ def forget(checkpoints: Checkpoints, job: str, step_id: str) -> None:
 
 
 def restore_last(checkpoints: Checkpoints, job: str, step_id: str, out: Path) -> int | None:
-    """Fetch the step's newest stored checkpoint into `out` where there is none as new; its update, or None.
+    """Fetch the step's newest stored checkpoint into `out` where there is none as new; its update, or None. One that is
+    damaged is removed from the store, where it would hide the next ones.
 
     What comes with it, the metrics above all, takes the place of what is older here. Then the best one is fetched where
     it is another and not here: without it the stage goes on, and names another as its best.
@@ -156,17 +159,16 @@ def restore_last(checkpoints: Checkpoints, job: str, step_id: str, out: Path) ->
     stored = checkpoints.stored(job, step_id)
     here = {update_of(path) for path in complete(out / _CHECKPOINTS)}
     restored = None
-    if stored and stored[-1].update > max(here, default=-1):
-        newest = stored[-1]
-        with _unpacked(checkpoints, newest, out) as folder:
-            if not (out / _TOKENIZER).exists() and (folder / _TOKENIZER).exists():
-                (folder / _TOKENIZER).rename(out / _TOKENIZER)
-            for name in (_METRICS, ROLLOUTS):
-                if (folder / name).exists():
-                    (folder / name).replace(out / name)
-            _take(folder, newest, out)
-        restored = newest.update
-        here.add(restored)
+    while restored is None and stored and stored[-1].update > max(here, default=-1):
+        try:
+            _restore(checkpoints, stored[-1], out)
+        except (ArtifactMissing, CorruptArtifact) as error:
+            damaged = stored.pop()
+            _LOG.warning("the checkpoint of %s of update %s can't be used: %s", job, damaged.update, error)
+            checkpoints.drop(damaged)
+        else:
+            restored = stored[-1].update
+            here.add(restored)
     found = {one.update: one for one in stored}
     best = best_update(here | found.keys(), read_metrics(out / _METRICS))
     if best is not None and best not in here:
@@ -176,6 +178,16 @@ def restore_last(checkpoints: Checkpoints, job: str, step_id: str, out: Path) ->
         except (StoreError, OSError) as error:
             _LOG.warning("the best checkpoint of %s, of update %s, could not be fetched: %s", job, best, error)
     return restored
+
+
+def _restore(checkpoints: Checkpoints, checkpoint: Checkpoint, out: Path) -> None:
+    with _unpacked(checkpoints, checkpoint, out) as folder:
+        if not (out / _TOKENIZER).exists() and (folder / _TOKENIZER).exists():
+            (folder / _TOKENIZER).rename(out / _TOKENIZER)
+        for name in (_METRICS, ROLLOUTS):
+            if (folder / name).exists():
+                (folder / name).replace(out / name)
+        _take(folder, checkpoint, out)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from datastore.artifacts import ArtifactStore
 from datastore.checkpoints import Checkpoints
 from datastore.database import Database
-from datastore.errors import CorruptArtifact
+from datastore.errors import ArtifactError, CorruptArtifact
 from datastore.packed import PackedFiles, unpack
 
 
@@ -114,3 +114,37 @@ def test_a_file_that_is_gone_records_nothing(database: Database, store: Artifact
     with pytest.raises(FileNotFoundError):
         checkpoints.save("train-rl", "s1", 1, {"weights": tmp_path / "none"})
     assert checkpoints.last("train-rl", "s1") is None
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive at all" * 100])
+def test_bytes_that_are_no_archive_are_no_checkpoint(
+    database: Database, store: ArtifactStore, tmp_path: Path, content: bytes
+) -> None:
+    checkpoints = Checkpoints(database, store)
+    saved = checkpoints.save("train-rl", "s1", 1, files(tmp_path / "in", weights=b"w" * 1000))
+    store.backend.remove(saved.digest)
+    store.backend.write(saved.digest, io.BytesIO(content), len(content), "application/octet-stream")
+    with pytest.raises(CorruptArtifact):
+        checkpoints.restore(saved, tmp_path / "out")
+
+
+def test_what_can_not_be_removed_is_saved_past_and_still_known(
+    database: Database,
+    store: ArtifactStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    checkpoints = Checkpoints(database, store)
+
+    def refuse(digest: str) -> None:
+        raise ArtifactError(f"no right to remove {digest}")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.backend, "remove", refuse)
+        for update in (10, 20):
+            checkpoints.save("train-rl", "s1", update, files(tmp_path / "in", weights=b"w" * update))
+        assert [one.update for one in checkpoints.stored("train-rl", "s1")] == [10, 20]
+        assert "older checkpoints of train-rl stay in the store: no right to remove" in caplog.text
+    checkpoints.forget("train-rl", "s1")
+    assert list(store.backend.digests()) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -210,6 +211,37 @@ def test_a_best_that_can_not_be_read_costs_only_itself(
     assert restore_last(checkpoints, JOB, STEP, other) == 4
     assert [update_of(path) for path in complete(other / "checkpoints")] == [4]
     assert "the best checkpoint of train-rl, of update 2, could not be fetched" in caplog.text
+
+
+def test_a_damaged_newest_gives_way_to_the_one_before(
+    tmp_path: Path, checkpoints: Checkpoints, store: ArtifactStore
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    uploader = Uploader(checkpoints, JOB, STEP, out)
+    for update, figure in ((2, 1.0), (4, 0.5)):
+        checked(out, update, figure)
+        assert uploader.once()
+    newest = checkpoints.stored(JOB, STEP)[-1]
+    store.backend.remove(newest.digest)
+    store.backend.write(newest.digest, io.BytesIO(b"damage"), 6, "application/octet-stream")
+    assert restore_last(checkpoints, JOB, STEP, other) == 2
+    assert updates_in(checkpoints) == [2], "or it would hide the next ones"
+    written(other, 3)
+    assert Uploader(checkpoints, JOB, STEP, other).once()
+    assert not (other / ".restored").exists()
+
+
+def test_another_try_at_a_checkpoint_has_the_same_bytes(
+    tmp_path: Path, checkpoints: Checkpoints, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    written(out, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints._database, "write", lambda _: 1 / 0)  # the database is lost after the bytes are there
+        assert not Uploader(checkpoints, JOB, STEP, out).once()
+    (out / "metrics.jsonl").open("a").write('{"update": 3}\n')
+    assert Uploader(checkpoints, JOB, STEP, out).once()
+    assert len(list(store.backend.digests())) == 1
 
 
 def test_metrics_here_that_end_before_the_stored_checkpoint_give_way(tmp_path: Path, checkpoints: Checkpoints) -> None:
