@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from evaluation.unit_tests import PROGRAM_LIMITS
+from execution.sandbox import Sandbox, open_sandbox
 from tests.training.tiny_data import taught_recipe, tiny_recipe, write_dataset
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +32,20 @@ def sft_folder(tmp_path_factory: pytest.TempPathFactory, dataset: Path) -> Path:
     out = tmp_path_factory.mktemp("sft") / "out"
     run_sft(tiny_recipe(), dataset, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def tokenizer(sft_folder: Path) -> PreTrainedTokenizerFast:
+    from training.model import load_tokenizer
+
+    return load_tokenizer(str(sft_folder / "model"))
+
+
+@pytest.fixture(scope="module")
+def jail() -> Iterator[Sandbox]:
+    """What runs programs that were asked for."""
+    with open_sandbox("bubblewrap", 0, PROGRAM_LIMITS) as sandbox:
+        yield sandbox
 
 
 @pytest.fixture(scope="session")

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
 
 from evaluation.code_problems import CodeProblem, CodeScored, usable
-from evaluation.unit_tests import PROGRAM_LIMITS, read_test
-from execution.sandbox import Sandbox, open_sandbox
+from evaluation.unit_tests import read_test
+from execution.sandbox import Sandbox
 from tests.evaluation.test_scoring import BrokenSandbox
 from tests.training.exploits_code import CODE_EXPLOITS, OPEN, RIGHT, respond
 from training.code_rewards import code_reward, grade_code
 from training.grading import Graded
-from training.model import load_tokenizer
 from training.rollout_metrics import rollout_metrics
 from training.tokenizer import encode
 
@@ -31,17 +28,6 @@ PROBLEM = CodeProblem(
     holed=True,
 )
 THREE = f"{RIGHT} if x else 0"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(sft_folder: Path) -> PreTrainedTokenizerFast:
-    return load_tokenizer(str(sft_folder / "model"))
-
-
-@pytest.fixture(scope="module")
-def jail() -> Iterator[Sandbox]:
-    with open_sandbox("bubblewrap", 0, PROGRAM_LIMITS) as sandbox:
-        yield sandbox
 
 
 @pytest.fixture(scope="module")

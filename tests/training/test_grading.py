@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from pathlib import Path
 
 import pytest
 from transformers import PreTrainedTokenizerFast
@@ -13,18 +12,12 @@ from execution.sandbox import open_sandbox
 from execution.traces import State
 from tests.training.tiny_data import make_trace, tiny_recipe
 from training.grading import Graded, grade
-from training.model import load_tokenizer
 from training.rollout_metrics import num_positions, rollout_metrics
 from training.tokenizer import encode
 
 TRACE = make_trace([("a", "x + 1"), ("b", "a * 2")], 2)
 STEP_A, STEP_B = "<reasoning>r</reasoning><print>a: 3</print>", "<reasoning>r</reasoning><print>b: 6</print>"
 ANSWER = "<reasoning>r</reasoning><answer>6</answer>"
-
-
-@pytest.fixture(scope="module")
-def tokenizer(sft_folder: Path) -> PreTrainedTokenizerFast:
-    return load_tokenizer(str(sft_folder / "model"))
 
 
 def graded(tokenizer: PreTrainedTokenizerFast, text: str, **options: bool) -> Graded:

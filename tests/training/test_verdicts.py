@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from transformers import PreTrainedTokenizerFast
 
 from evaluation.run_verdicts import VERDICTS
-from evaluation.unit_tests import PROGRAM_LIMITS
-from execution.sandbox import Sandbox, open_sandbox
+from execution.sandbox import Sandbox
 from tests.evaluation.test_scoring import BrokenSandbox
 from tests.training.test_code_rewards import PROBLEM, RIGHT, respond
 from tests.training.test_modes import blocks, real_trace
 from training.code_rewards import grade_code
 from training.grading import Graded, grade
-from training.model import load_tokenizer
 from training.rollout_metrics import rollout_metrics
 from training.tokenizer import encode
 
 DIVIDES = real_trace("def f(x):\n    a = x + 1\n    b = 6 // a\n    return b\n", "f(2)")
-
-
-@pytest.fixture(scope="module")
-def tokenizer(sft_folder: Path) -> PreTrainedTokenizerFast:
-    return load_tokenizer(str(sft_folder / "model"))
-
-
-@pytest.fixture(scope="module")
-def jail() -> Iterator[Sandbox]:
-    with open_sandbox("bubblewrap", 0, PROGRAM_LIMITS) as sandbox:
-        yield sandbox
 
 
 def counted(graded: list[Graded]) -> dict[str, int]:
