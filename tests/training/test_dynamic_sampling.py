@@ -124,7 +124,8 @@ def test_a_process_without_dead_groups_goes_through_the_rounds_of_the_others(mon
 
     def sample(rows: list[dict[str, Any]], number: int) -> Batch:
         asked.append(len(rows))
-        return Batch(list(rows), [[1]] * len(rows), [[1]] * len(rows), [graded((), row["final"]) for row in rows])
+        values = [graded((), row["final"]) for row in rows]
+        return Batch(list(rows), [[1]] * len(rows), [[1]] * len(rows), values, [None] * len(rows))
 
     section = RlSection(dynamic_sampling=3, group_size=2)
     found = with_variance([{"final": 0}, {"final": 1}], section, 2, sample, lambda number, place: {"final": 0})
