@@ -2,6 +2,7 @@
 
     python -m benchmarks.bilevel --size full --home .stepcode/benchmark-bilevel      (about an hour on two cores)
     python -m benchmarks.bilevel --size full --arms terminal,bilevel,dependence,bilevel+center_intra
+    python -m benchmarks.bilevel --size full --arms bilevel,bilevel+dynamic --rates 1e-4 --seeds 3
     python -m benchmarks.bilevel --size gpu --seeds 2         (50M parameters, ten times the updates, CRUXEval beside)
     python -m benchmarks.bilevel --size quick                                        (minutes: shows that it runs)
 
@@ -23,7 +24,7 @@ import json
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,9 +112,12 @@ def main() -> None:
     parser.add_argument("--parallel", type=int, default=2, help="trainings side by side, each on one thread")
     parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-bilevel"))
+    parser.add_argument("--rates", default="", help="other learning rates than the size's; a single one is not tuned")
     given = parser.parse_args()
     use_home(given.home)
     size = SIZES[given.size]
+    if given.rates:
+        size = replace(size, rates=tuple(map(float, given.rates.split(","))))
     if size.benchmarks and not os.environ.get("STEPCODE_BENCHMARKS"):
         parser.error(f"this size asks {', '.join(size.benchmarks)} too: name their folder in STEPCODE_BENCHMARKS")
     run(tuple(given.arms.split(",")), size, given.seeds or size.seeds, given.parallel, Console(width=140))
