@@ -1,6 +1,7 @@
 # Every target is one call of a program; `make help` lists them. Set PYTHON to choose the interpreter (3.11).
 PYTHON ?= python3.11
 BIN := .venv/bin
+TEST_PROCESSES ?= 2
 STAMP := .venv/.installed
 BENCH ?= sandbox_speed trace_throughput scoring_speed engines rl_speed stage_speed packing anchor_counts anchored_library gate_errors soak seeds
 
@@ -16,7 +17,7 @@ demo: setup ## run the whole nightly job here, small: SQLite, files, local Ray, 
 	@$(BIN)/stepcode demo
 
 test: setup ## run the tests (those on real servers say what they need)
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
 
 lint: setup ## check style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
