@@ -233,9 +233,7 @@ def tables(found: Figures) -> list[Table]:
 
 
 def _ends_table(found: Figures) -> Table:
-    title = (
-        "training: means over the last quarter of the updates, and tokens in all; mean [lowest–highest] of the seeds"
-    )
+    title = "training: means over the last quarter of the updates, and tokens in all; mean and range of the seeds"
     table = Table("", *found.ends, title=title, box=SIMPLE)
     for column in next(iter(found.ends.values())):
         digits = 0 if column in ("generated tokens", "length") else 3
@@ -277,6 +275,14 @@ def as_json(found: Figures) -> dict[str, Any]:
     }
 
 
+def _side_by_side(found: Sequence[Figure]) -> list[Figure]:
+    """The arms of a measure one below the other."""
+    by_measure: dict[tuple[str, str, str], list[Figure]] = {}
+    for one in found:
+        by_measure.setdefault((one.decoding, one.measure, one.band), []).append(one)
+    return [one for group in by_measure.values() for one in group]
+
+
 def page(found: Figures) -> str:
     """A self-contained page: learning curves, accuracy by number of anchors, and the table."""
     rivals = _rivals(found.figures)
@@ -293,7 +299,7 @@ def page(found: Figures) -> str:
     rows = [
         [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]
         + [_change(one, rival) for rival in rivals]
-        for one in found.figures
+        for one in _side_by_side(found.figures)
     ]
     rates = ", ".join(f"{arm} {rate:g}" for arm, rate in found.rates.items())
     lead = (
