@@ -73,7 +73,8 @@ class Checkpoints:
 
     def last(self, job: str, step_id: str) -> Checkpoint | None:
         """The step's newest checkpoint; None where there is none."""
-        return max(self.stored(job, step_id), key=lambda one: one.update, default=None)
+        found = self.stored(job, step_id)
+        return found[-1] if found else None
 
     def stored(self, job: str, step_id: str) -> list[Checkpoint]:
         """All of the step's checkpoints, oldest first."""

@@ -14,9 +14,7 @@ from torch.utils.data import Dataset
 from training.config import Recipe, SliceSection
 from training.examples import Encoded
 from training.packing import num_tokens, packed
-
-PAD_MULTIPLE = 16
-IGNORED = -100
+from training.padding import padded_width
 
 MicroBatch = list[list[Encoded]]  # sequences, each the rows that share it
 
@@ -114,8 +112,7 @@ class MicroBatches(Dataset[dict[str, Tensor]]):
         B counts sequences. What is padded has positions of its own, as a further row would.
         """
         part = [rows_of(part)] if self.packed and self.flat else part
-        longest = max(map(num_tokens, part))
-        width = -(-longest // PAD_MULTIPLE) * PAD_MULTIPLE
+        width = padded_width(max(map(num_tokens, part)))
         ids_BT = torch.full((len(part), width), self.pad_id)
         mask_BT, positions_BT = (torch.zeros(len(part), width, dtype=torch.long) for _ in range(2))
         weights_BT = torch.zeros(len(part), width)

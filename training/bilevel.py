@@ -27,6 +27,7 @@ from training.dynamic_sampling import Batch, allowed_rows, with_variance
 from training.examples import Encoded, Example
 from training.grading import Graded
 from training.group_credit import Credit, group_credit
+from training.padding import padded_width
 from training.phases import SCORING, Phases
 from training.processes import gathered
 from training.rollout_log import RolloutLog
@@ -35,8 +36,6 @@ from training.rollouts import rollout_seed
 from training.saving import ResumableTrainer
 from training.shared_prompts import in_order_of, mask_dtype, packed_parts, responses_of
 from training.soundness import UnsupportedSetting, refuse_special_tags, refuse_unsound
-
-PAD_MULTIPLE = 16
 
 
 class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
@@ -247,8 +246,8 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
         entropy_BT = torch.zeros_like(logps_BT)
         for rows_R in order_B.tensor_split(parts):
             # padding stands on the left of prompts and on the right of responses: cut both
-            skip = prompt_width - _padded(int(prompt_B[rows_R].max()), prompt_width)
-            keep = _padded(int(response_B[rows_R].max()), logits_to_keep)
+            skip = prompt_width - min(prompt_width, padded_width(int(prompt_B[rows_R].max())))
+            keep = min(logits_to_keep, padded_width(int(response_B[rows_R].max())))
             columns = slice(skip, prompt_width + keep)
             logps_RT, entropy_RT, _ = super()._get_per_token_logps_and_entropies(
                 model, input_ids[rows_R, columns], attention_mask[rows_R, columns], keep, **kwargs
@@ -272,10 +271,6 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             if kwargs.get("compute_entropy"):
                 entropy_BT = responses_of(part, found.entropy, entropy_BT)
         return logps_BT, entropy_BT if kwargs.get("compute_entropy") else None, None
-
-
-def _padded(length: int, most: int) -> int:
-    return min(most, -(-max(1, length) // PAD_MULTIPLE) * PAD_MULTIPLE)
 
 
 def final_reward(**_: Any) -> list[float | None]:

@@ -185,7 +185,9 @@ def architecture_problems(recipe: Recipe, sizes: Sizes) -> list[str]:
 
 def engine_problems(recipe: Recipe, sizes: Sizes, device: Device) -> list[str]:
     """Engines that can't work on these devices."""
-    parallel, found = recipe.parallel, [one for stage in recipe.stages for one in split_problems(recipe, stage)]
+    parallel = recipe.parallel
+    # some hold for both stages, and are told once
+    found = list(dict.fromkeys(one for stage in recipe.stages for one in split_problems(recipe, stage)))
     if recipe.rl.engine not in ("vllm", "vllm_actor") or device.gib is None:
         return found
     if sizes.heads % parallel.engine_devices or sizes.kv_heads % parallel.engine_devices:

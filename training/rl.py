@@ -28,6 +28,7 @@ from training.gpu_busy import GpuBusy, nvml_reader
 from training.held_out import HeldOut
 from training.metrics import last_held_out, read_metrics
 from training.model import load_tokenizer
+from training.padding import PAD_MULTIPLE
 from training.parallel import parallel_arguments, refuse_split
 from training.phases import Phases
 from training.processes import is_first, world_size
@@ -63,7 +64,7 @@ def grpo_arguments(recipe: Recipe, folder: Path, num_processes: int = 1) -> GRPO
         scale_rewards="group",
         mask_truncated_completions=False,
         shuffle_dataset=False,  # the order of prompts is planned, so that a resumed run reads the same
-        pad_to_multiple_of=16,
+        pad_to_multiple_of=PAD_MULTIPLE,
         model_init_kwargs={"dtype": str(base_dtype(recipe)).removeprefix("torch.")},
         save_strategy="steps",
         save_steps=rl.checkpoint_every,

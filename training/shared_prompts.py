@@ -16,9 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.padding import padded_width
+
 IGNORED = -100
 MOST_RESPONSES = 8
-PAD_MULTIPLE = 16
 _PROMPT, _PADDING = 0, -1
 
 
@@ -77,7 +78,7 @@ def _groups(input_ids: Tensor, seen: Tensor, keep: int) -> list[_Group]:
 
 
 def _pack(groups: Sequence[_Group], device: torch.device, dtype: torch.dtype | None) -> Packed:
-    width = -(-max(group.length for group in groups) // PAD_MULTIPLE) * PAD_MULTIPLE
+    width = padded_width(max(group.length for group in groups))
     shape = (len(groups), width)
     ids_RW, labels_RW = torch.zeros(shape, dtype=torch.long), torch.full(shape, IGNORED)
     position_RW, segment_RW = torch.zeros_like(ids_RW), torch.full(shape, _PADDING)

@@ -135,6 +135,14 @@ def checked(out: Path, update: int, figure: float) -> Path:
     return folder
 
 
+def store_two(checkpoints: Checkpoints, out: Path) -> None:
+    """Checkpoint 2, the best, and 4, the newest."""
+    uploader = Uploader(checkpoints, JOB, STEP, out)
+    for update, figure in ((2, 1.0), (4, 0.5)):
+        checked(out, update, figure)
+        assert uploader.once()
+
+
 def updates_in(checkpoints: Checkpoints) -> list[int]:
     return [one.update for one in checkpoints.stored(JOB, STEP)]
 
@@ -189,10 +197,7 @@ def test_a_stage_that_starts_again_stores_nothing_again(
 
 def test_the_best_is_fetched_where_a_kill_left_only_the_newest(tmp_path: Path, checkpoints: Checkpoints) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
-    uploader = Uploader(checkpoints, JOB, STEP, out)
-    for update, figure in ((2, 1.0), (4, 0.5)):
-        checked(out, update, figure)
-        assert uploader.once()
+    store_two(checkpoints, out)
     assert restore_last(checkpoints, JOB, STEP, other) == 4
     shutil.rmtree(other / "checkpoints" / "checkpoint-2")
     assert restore_last(checkpoints, JOB, STEP, other) is None
@@ -203,10 +208,7 @@ def test_a_best_that_can_not_be_read_costs_only_itself(
     tmp_path: Path, checkpoints: Checkpoints, store: ArtifactStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
-    uploader = Uploader(checkpoints, JOB, STEP, out)
-    for update, figure in ((2, 1.0), (4, 0.5)):
-        checked(out, update, figure)
-        assert uploader.once()
+    store_two(checkpoints, out)
     store.backend.remove(checkpoints.stored(JOB, STEP)[0].digest)
     assert restore_last(checkpoints, JOB, STEP, other) == 4
     assert [update_of(path) for path in complete(other / "checkpoints")] == [4]
@@ -217,10 +219,7 @@ def test_a_damaged_newest_gives_way_to_the_one_before(
     tmp_path: Path, checkpoints: Checkpoints, store: ArtifactStore
 ) -> None:
     out, other = tmp_path / "out", tmp_path / "other"
-    uploader = Uploader(checkpoints, JOB, STEP, out)
-    for update, figure in ((2, 1.0), (4, 0.5)):
-        checked(out, update, figure)
-        assert uploader.once()
+    store_two(checkpoints, out)
     newest = checkpoints.stored(JOB, STEP)[-1]
     store.backend.remove(newest.digest)
     store.backend.write(newest.digest, io.BytesIO(b"damage"), 6, "application/octet-stream")
