@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +12,7 @@ from torch.utils.data import Dataset
 
 from training.config import Recipe, SliceSection
 from training.examples import Encoded
-from training.packing import num_tokens, packed
+from training.packing import in_parts, num_tokens, packed
 from training.padding import padded_width
 
 MicroBatch = list[list[Encoded]]  # sequences, each the rows that share it
@@ -57,17 +56,13 @@ def plan_batches(pools: dict[str, list[Encoded]], recipe: Recipe, processes: int
     Without packing `sft.micro_batches` of them do, and a sequence is one row; the rows of an update are sorted by
     length before they are split, which saves padding. Packing changes how an update's rows lie, not which they are.
     """
-    size, parts = recipe.sft.batch_size, recipe.sft.micro_batches
+    size = recipe.sft.batch_size
     rows = draw_rows(pools, recipe, recipe.sft.updates * size)
     updates = [rows[start : start + size] for start in range(0, len(rows), size)]
     if recipe.sft.packing:
         return packed(updates, recipe, processes)
-    edges = [round(part * size / parts) for part in range(parts + 1)]
-    planned = []
-    for update in updates:
-        batch = [[row] for row in sorted(update, key=lambda row: row.length)]
-        planned += [batch[low:high] for low, high in itertools.pairwise(edges)]
-    return planned
+    by_length = ([[row] for row in sorted(update, key=lambda row: row.length)] for update in updates)
+    return [part for sequences in by_length for part in in_parts(sequences, recipe.sft.micro_batches)]
 
 
 def rows_of(part: MicroBatch) -> list[Encoded]:

@@ -63,9 +63,10 @@ def packed(updates: Sequence[Sequence[Encoded]], recipe: Recipe, processes: int)
     parts = -(-needed // -(-sft.batch_size // sft.micro_batches))
     parts = -(-parts // processes) * processes
     num = min(sft.batch_size, -(-needed // parts) * parts)
-    edges = [round(part * num / parts) for part in range(parts + 1)]
-    planned = []
-    for rows in updates:
-        sequences = sorted(spread(rows, num), key=num_tokens)
-        planned += [sequences[low:high] for low, high in itertools.pairwise(edges)]
-    return planned
+    return [part for rows in updates for part in in_parts(sorted(spread(rows, num), key=num_tokens), parts)]
+
+
+def in_parts(sequences: list[list[Encoded]], parts: int) -> list[list[list[Encoded]]]:
+    """The sequences of an update, in their order, in so many parts of nearly equal number."""
+    edges = [round(part * len(sequences) / parts) for part in range(parts + 1)]
+    return [sequences[low:high] for low, high in itertools.pairwise(edges)]
