@@ -110,6 +110,13 @@ def limit_folder(folder: str, limits: Limits) -> None:
             raise OSError(ctypes.get_errno(), f"{folder} cannot be limited")
 
 
+def die_with(parent: int, prctl: Any) -> None:
+    """Have this process killed when `parent`, which forked it, is gone; end at once where it is gone already."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(FAILED)
+
+
 def _prctl() -> Any:
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = [ctypes.c_int, *[ctypes.c_ulong] * 4]
@@ -120,10 +127,11 @@ def _serve_one(data: bytes, cpu_ms: int, wall_ms: int, forked: Forked, prctl: An
     record_fd = os.memfd_create("record", os.MFD_CLOEXEC)
     output_fd = os.memfd_create("output", os.MFD_CLOEXEC)
     started = _now_us()
+    zygote = os.getpid()
     pid = forked.fork()
     if pid == 0:
         try:
-            prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+            die_with(zygote, prctl)
             os.dup2(record_fd, _RESULT_FD, False)
             os.dup2(output_fd, _OUTPUT_FD, False)
             os.dup2(2, 0)

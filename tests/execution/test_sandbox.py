@@ -324,6 +324,23 @@ sandbox.run(Job("def f():\\n    import time\\n    time.sleep(1000)", "f()"))
     assert wait_for(lambda: all(map(is_gone, family)))
 
 
+def test_a_forked_process_whose_parent_died_before_it_could_ask_to_be_killed_ends() -> None:
+    code = """
+import os
+from execution import jail
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    pass
+print("orphaned", flush=True)
+jail.die_with(parent, jail._prctl())
+print("lives on", flush=True)
+"""
+    seen = subprocess.run([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    assert seen.stdout == "orphaned\n"
+
+
 def test_a_killed_jail_is_replaced_unnoticed() -> None:
     with open_jail() as sandbox:
         os.kill(jail_process(sandbox), signal.SIGKILL)
