@@ -20,6 +20,7 @@ from tasks.pages.render import plain_page
 Floats = NDArray[np.float64]
 Row = Mapping[str, Any]
 Spread = tuple[float, float, float]
+Curve = list[tuple[float, Spread]]
 Part = tuple[Floats, Floats, list[str]]
 MEASURES = ("step", "final", "all correct", "wrong logic", "gap", "format", "length")
 BANDS = ((1, 2), (3, 5), (6, 10))
@@ -120,12 +121,12 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that is told: figures, the chosen learning rates, learning curves as means over seeds, and how
-    trainings ended: mean, lowest and highest of the seeds."""
+    """Everything that is told: figures, the chosen learning rates, learning curves by update and how trainings ended,
+    both as mean, lowest and highest of the seeds."""
 
     figures: tuple[Figure, ...]
     rates: dict[str, float]
-    curves: dict[str, dict[str, list[tuple[float, float]]]]
+    curves: dict[str, dict[str, Curve]]
     ends: dict[str, dict[str, Spread]]
     num_seeds: int
     num_items: int
@@ -164,7 +165,7 @@ def figures(
                     value = crossed_mean(value_SI, clusters, weight_SI)
                     found.append(Figure(name, decoding, measure, label, value, changes))
     shown = {
-        arm: {column: mean for column in CURVES if (mean := _mean_curve(by_seed, column))}
+        arm: {column: curve for column in CURVES if (curve := _curve(by_seed, column))}
         for arm, by_seed in curves.items()
     }
     asked = after[first].by_decoding["greedy"]
@@ -200,13 +201,13 @@ def _spread(values: Sequence[float]) -> Spread:
     return sum(values) / len(values), min(values), max(values)
 
 
-def _mean_curve(by_seed: Sequence[Sequence[Row]], column: str) -> list[tuple[float, float]]:
+def _curve(by_seed: Sequence[Sequence[Row]], column: str) -> Curve:
     at: dict[float, list[float]] = {}
     for rows in by_seed:
         for row in rows:
             if isinstance(row.get(column), int | float):
                 at.setdefault(float(row["update"]), []).append(float(row[column]))
-    return [(update, sum(values) / len(values)) for update, values in sorted(at.items()) if len(values) == len(by_seed)]
+    return [(update, _spread(values)) for update, values in sorted(at.items()) if len(values) == len(by_seed)]
 
 
 def tables(found: Figures) -> list[Table]:
@@ -289,13 +290,13 @@ def page(found: Figures) -> str:
     charts = []
     for column in CURVES:
         series = [
-            Series(arm, f"hue-{place % NUM_HUES}", tuple(curve[column]))
+            _series(arm, f"hue-{place % NUM_HUES}", curve[column])
             for place, (arm, curve) in enumerate(found.curves.items())
             if curve.get(column)
         ]
         if series:
             chart = line_chart(series, x_label="update", as_share=column != "entropy", zoomed=True)
-            charts.append((column.replace("_", " ") + ", mean over seeds", chart))
+            charts.append((column.replace("_", " ") + ", mean and range of the seeds", chart))
     rows = [
         [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]
         + [_change(one, rival) for rival in rivals]
@@ -308,3 +309,8 @@ def page(found: Figures) -> str:
     )
     head = ["decoding", "measure", "anchors", "arm", "value", *(f"against {rival}" for rival in rivals)]
     return plain_page("Credit rules side by side", lead, charts, head, rows)
+
+
+def _series(name: str, style: str, curve: Curve) -> Series:
+    points = tuple((update, mean) for update, (mean, _, _) in curve)
+    return Series(name, style, points, tuple((low, high) for _, (_, low, high) in curve), band=True)

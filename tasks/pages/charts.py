@@ -27,8 +27,8 @@ SPARSE = 40
 class Series:
     """One curve: `style` is the CSS class that colours it ("step", "final", "loss", "one", "two", "hue-0" to "hue-7").
 
-    `spans`: the (low, high) of each point's interval, or nothing. `shift_px` moves the curve to the right, so that the
-    intervals of two curves over the same places stay apart.
+    `spans`: the (low, high) of each point's interval, or nothing; `band` shades them instead of a line at each point.
+    `shift_px` moves the curve to the right, so that the intervals of two curves over the same places stay apart.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Series:
     points: tuple[Point, ...]
     spans: tuple[tuple[float, float], ...] = ()
     shift_px: float = 0.0
+    band: bool = False
 
 
 def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool, zoomed: bool = False) -> Markup:
@@ -48,7 +49,8 @@ def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool, zoomed
     ys = [y for one in series for _, y in one.points]
     x_ticks = ticks(min(0.0, *xs), max(*xs, 1.0))
     if zoomed:
-        y_ticks = ticks(min(ys), max(ys))
+        reached = [*ys, *(end for one in series for span in one.spans for end in span)]
+        y_ticks = ticks(min(reached), max(reached))
     else:
         y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if as_share else ticks(min(0.0, *ys), max(ys))
     x_low, x_high, y_low, y_high = min(0.0, *xs), max(*xs, 1.0), y_ticks[0], y_ticks[-1]
@@ -66,7 +68,7 @@ def line_chart(series: Sequence[Series], *, x_label: str, as_share: bool, zoomed
     for one in series:
         shown = one.points if len(one.points) <= SPARSE else moving_mean(one.points)
         here = _shifted(place, one.shift_px)
-        parts.append(_whiskers(one, here))
+        parts.append(_shaded(one, here) if one.band else _whiskers(one, here))
         parts.append(_curve(one, shown, [here(point) for point in one.points], [here(point) for point in shown]))
         ends.append((here(shown[-1]), one, shown[-1][1]))
     for one in series:
@@ -165,6 +167,13 @@ def _whiskers(one: Series, place: Place) -> str:
         (at, y_low), (_, y_high) = place((x, low)), place((x, high))
         drawn += f'<line class="whisker {one.style}" x1="{at:.1f}" x2="{at:.1f}" y1="{y_low:.1f}" y2="{y_high:.1f}"/>'
     return drawn
+
+
+def _shaded(one: Series, place: Place) -> str:
+    """The area from the lows, left to right, back along the highs."""
+    there = zip(one.points, one.spans, strict=True)
+    lows, highs = zip(*(((x, low), (x, high)) for (x, _), (low, high) in there), strict=True)
+    return f'<path class="band {one.style}" d="{_path([place(point) for point in (*lows, *reversed(highs))])}Z"/>'
 
 
 def _hover(one: Series, place: Place, x_label: str, as_share: bool) -> str:

@@ -70,7 +70,8 @@ def test_models_that_were_asked_other_items_are_refused() -> None:
 
 
 def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
-    curve = [[{"update": 1, "step_reward": 0.2, "generated_tokens": 7}, {"update": 2, "step_reward": 0.4}]] * 2
+    rows = [{"update": 1, "step_reward": 0.2, "generated_tokens": 7}, {"update": 2, "step_reward": 0.4}]
+    curve = [rows, [rows[0], {**rows[1], "step_reward": 0.8}]]
     found = figures(
         Answers.of([WORSE]),
         {"terminal": Answers.of([WORSE, SEED_A]), "bilevel": Answers.of([SEED_A, SEED_B])},
@@ -86,9 +87,9 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
     assert list(final.changes) == ["start", "terminal"]
     assert final.changes["start"].mean == pytest.approx(5 / 6), "each seed's model beside the one start"
     assert final.changes["terminal"].mean == pytest.approx((2 / 3 + 1 / 3) / 2)
-    assert found.curves["bilevel"]["step_reward"] == [(1.0, 0.2), (2.0, 0.4)]
+    assert found.curves["bilevel"]["step_reward"] == [(1.0, (0.2, 0.2, 0.2)), (2.0, (pytest.approx(0.6), 0.4, 0.8))]
     assert json.loads(json.dumps(as_json(found)))["num_seeds"] == 2
-    assert found.ends["bilevel"]["step_reward"] == (0.4, 0.4, 0.4), "the last quarter of the updates"
+    assert found.ends["bilevel"]["step_reward"] == (pytest.approx(0.6), 0.4, 0.8), "the last quarter of the updates"
     assert found.ends["bilevel"]["generated tokens"] == (7, 7, 7)
     assert len(tables(found)) == 2
     html = page(found)

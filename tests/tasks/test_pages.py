@@ -275,6 +275,14 @@ def test_chart_draws_intervals_beside_each_other_and_hovers_in_its_own_words() -
     assert "<title>printed states 10: two 50.0 %</title>" in chart
 
 
+def test_chart_shades_a_band_from_low_to_high_and_a_zoomed_axis_reaches_its_ends() -> None:
+    curve = Series("one", "hue-0", ((0, 0.5), (10, 0.5)), ((0.2, 0.6), (0.4, 0.6)), band=True)
+    chart = line_chart([curve], x_label="update", as_share=True, zoomed=True)
+    # the axis goes from 0.2 to 0.6, so 0.4 is half-way between 190 and 12
+    assert '<path class="band hue-0" d="M40.0 190.0L388.0 101.0L388.0 12.0L40.0 12.0Z"/>' in chart
+    assert "whisker" not in chart
+
+
 def test_chart_axes_have_units_negative_places_and_no_number_twice() -> None:
     chart = line_chart([Series("a", "final", ((-4, 0.0), (4, 1.0)))], x_label="gain", as_share=True)
     assert 'class="end">100 %</text>' in chart
