@@ -80,7 +80,8 @@ def _value(row: Mapping[str, Any], measure: str) -> float:
 
 def table(found: Sequence[Figure], num_seeds: int) -> Table:
     """A line per arm, a column per measure."""
-    title = f"greedy, held-out programs, {num_seeds} seeds, % [95 % over programs and seeds]; change against code"
+    against = next(one.arm for one in found if one.change is None)
+    title = f"greedy, held-out programs, {num_seeds} seeds, % [95 % over programs and seeds]; change against {against}"
     labels = {one.measure: f"{one.measure} ({MEASURES[one.measure]}, n = {one.num_items:,})" for one in found}
     made = Table("arm", *labels.values(), title=title, box=SIMPLE)
     for arm in dict.fromkeys(one.arm for one in found):

@@ -67,7 +67,7 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
 
     first = run()
     found = json.loads(first)
-    assert {one["arm"] for one in found["figures"]} == {"SFT", "code", "execution", "execution, code"}
+    assert {one["arm"] for one in found["figures"]} == {"SFT", "code", "code, code", "execution", "execution, code"}
     assert {one["measure"] for one in found["figures"]} == {"pass", "tests", "step", "final"}
     assert all(one["num_items"] for one in found["figures"])
     before = sorted((tmp_path / "home" / "artifacts").rglob("*"))
