@@ -20,7 +20,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from training.engines.generate import GenerateEngine
-from training.engines.protocol import RolloutEngine
+from training.engines.protocol import RolloutEngine, Sampling
 from training.engines.sampler import SamplerEngine
 
 # About 1 token in 65 is a stop token under a uniform distribution over the vocabulary, as long as the responses
@@ -97,7 +97,7 @@ def measure(name: str, model: LlamaForCausalLM, work: Work) -> Figure:
             engine.sync(model)
             synced = time.perf_counter()
             wall, cpu = time.perf_counter(), time.process_time()
-            groups = engine.generate(prompts, work.samples, work.new_tokens, 1.0, 0, STOPS)
+            groups = engine.generate(prompts, Sampling(work.samples, work.new_tokens, 1.0, 0, STOPS))
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             tokens = sum(len(sample.token_ids) for group in groups for sample in group)
             if repeat:

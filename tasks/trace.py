@@ -36,7 +36,8 @@ from tasks.trace_rows import (
     write_table,
 )
 from tasks.workspace import Workspace, code_version
-from training.config import Recipe, TraceSection
+from training.config import Recipe
+from training.data_sections import TraceSection
 
 __all__ = ["ALL_REASONS", "SET_ASIDE_SCHEMA", "TRACE_SCHEMA", "Tracer", "trace_programs"]
 

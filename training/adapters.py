@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
-from training.config import ModelSection, Recipe
+from training.config import Recipe
 from training.errors import TrainingError
 from training.memory import base_bytes
+from training.training_sections import ModelSection
 
 
 def lora_config(section: ModelSection) -> Any:

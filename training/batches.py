@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.config import Recipe, SliceSection
+from training.config import Recipe
+from training.data_sections import SliceSection
 from training.examples import Encoded
 from training.packing import in_parts, num_tokens, packed
 from training.padding import padded_width

@@ -11,10 +11,10 @@ from evaluation.code_problems import CodeProblem, CodeScored, passes_hidden, sco
 from evaluation.prompts import CODE
 from evaluation.responses import parse_response
 from execution.sandbox import Sandbox
-from training.config import RlSection
 from training.credit import MODES
 from training.examples import Example
 from training.grading import Graded, grade, grade_question, sampled_text
+from training.training_sections import RlSection
 
 
 def code_reward(problem: CodeProblem, scored: CodeScored, format_bonus: float) -> float:

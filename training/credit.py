@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from training.advantages import centred, group_advantage, step_advantage
-from training.config import RlSection
+from training.training_sections import RlSection
 
 NAN = float("nan")
 DISCOUNT = 0.5

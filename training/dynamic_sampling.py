@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from execution.traces import Trace
-from training.config import RlSection
 from training.grading import Graded
 from training.group_credit import without_variance
 from training.processes import gathered
+from training.training_sections import RlSection
 
 Inputs = dict[str, Any]
 Ids = list[int]

@@ -22,7 +22,8 @@ from evaluation.prompts import CODE, input_prompt, output_prompt, question_promp
 from evaluation.questions import VISIT_TASKS, Question, questions, visit_questions
 from evaluation.visit_prompts import visit_prompt
 from execution.traces import Trace
-from training.config import QUESTION_TASKS, Recipe
+from training.config import Recipe
+from training.data_sections import QUESTION_TASKS
 from training.errors import ExamplesError
 from training.tokenizer import encode_all
 from training.trace_pool import Traces, draw_hash

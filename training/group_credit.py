@@ -12,9 +12,9 @@ from torch import Tensor
 
 from execution.traces import Trace
 from training.advantages import final_advantage
-from training.config import RlSection
 from training.credit import MODES, StepRewards
 from training.grading import Graded
+from training.training_sections import RlSection
 from training.uses import uses_of
 
 NAN = float("nan")

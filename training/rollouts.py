@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from training.config import RlSection
 from training.engines.probe import Probe
-from training.engines.protocol import RolloutEngine
+from training.engines.protocol import RolloutEngine, Sampling
 from training.phases import Phases
 from training.start_drift import StartDrift
 from training.tokenizer import encode
+from training.training_sections import RlSection
 
 OpenEngine = Callable[[PretrainedConfig], RolloutEngine]
 
@@ -69,17 +69,16 @@ class EngineRollouts:
         texts = {group: text for (group, _), text in zip(places, prompts, strict=True)}
         ids = {group: encode(tokenizer, text) for group, text in texts.items()}
         eos = tokenizer.eos_token_id
+        sampling = Sampling(
+            num_samples=size,
+            max_new_tokens=self.section.max_completion_tokens,
+            temperature=self.section.temperature,
+            # the 0 could be any constant; another one gives other rollouts
+            seed=rollout_seed(self.seed, trainer.state.global_step, 0, *later),
+            stop_ids=(eos,) if isinstance(eos, int) else (),
+        )
         with self.phases("generate"):
-            samples = engine.generate(
-                list(ids.values()),
-                num_samples=size,
-                max_new_tokens=self.section.max_completion_tokens,
-                temperature=self.section.temperature,
-                # the 0 could be any constant; another one gives other rollouts
-                seed=rollout_seed(self.seed, trainer.state.global_step, 0, *later),
-                stop_ids=[eos] if isinstance(eos, int) else [],
-                streams=list(ids),
-            )
+            samples = engine.generate(list(ids.values()), sampling, list(ids))
         by_group = dict(zip(ids, samples, strict=True))
         return {
             "prompt_ids": [list(ids[group]) for group, _ in places],

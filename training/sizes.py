@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from training.config import ModelSection, Recipe
+from training.config import Recipe
+from training.training_sections import ModelSection
 
 ARCHITECTURES = ("llama", "qwen2")
 

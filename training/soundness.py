@@ -8,7 +8,7 @@ from transformers import PreTrainedTokenizerBase
 from trl import GRPOConfig
 
 from evaluation.prompts import TAGS
-from training.config import CISPO_BOUND, WHOLE_RESPONSE_MODES, RlSection
+from training.training_sections import CISPO_BOUND, WHOLE_RESPONSE_MODES, RlSection
 
 
 class UnsupportedSetting(ValueError):

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.advantages import intra_advantage, step_advantage, token_advantages
-from training.config import WHOLE_RESPONSE_MODES, ModeName, RlSection
 from training.credit import MODES, StepRewards, nothing, until_divergence, weighted_intra, whitebox, whitebox_gated
+from training.training_sections import WHOLE_RESPONSE_MODES, ModeName, RlSection
 
 NAN = math.nan
 cells = st.lists(st.lists(st.sampled_from([0.0, 1.0, NAN]), min_size=3, max_size=3), min_size=5, max_size=5)

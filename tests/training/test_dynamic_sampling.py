@@ -14,7 +14,6 @@ from tests.training.test_bilevel import END, STEP_A, STEP_B, WRONG_A, WRONG_B, W
 from tests.training.tiny_data import tiny_recipe
 from training import dynamic_sampling
 from training.bilevel import BiLevelTrainer
-from training.config import RlSection
 from training.dynamic_sampling import Batch, allowed_rows, with_variance
 from training.grading import Graded
 from training.group_credit import without_variance
@@ -22,6 +21,7 @@ from training.metrics import ROLLOUTS, read_metrics
 from training.rl import run_rl
 from training.soundness import UnsupportedSetting
 from training.tokenizer import encode
+from training.training_sections import RlSection
 
 NAN = math.nan
 RIGHT, HALF, WRONG = STEP_A + STEP_B + END, STEP_A + WRONG_B + WRONG_END, WRONG_A + WRONG_B + WRONG_END

@@ -10,7 +10,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids
+from training.engines.protocol import Ids, Sampling
 from training.engines.vllm import VllmEngine
 from training.engines.weights import weights_of
 from training.errors import EngineError
@@ -80,19 +80,9 @@ class VllmActorEngine:
         self._get(self._worker.load.remote(self._ray.put(arrays)), CALL_S)
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
-        prompts = [list(ids) for ids in prompt_ids]
-        call = self._worker.generate.remote(
-            prompts, num_samples, max_new_tokens, temperature, seed, list(stop_ids), streams
-        )
+        call = self._worker.generate.remote([list(ids) for ids in prompt_ids], sampling, streams)
         samples: list[list[Sample]] = self._get(call, CALL_S)
         return samples
 

@@ -6,12 +6,13 @@ Shapes: R rows, P prompt tokens with padding on the left, T new tokens, V vocabu
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import torch
 from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedModel
 
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids
+from training.engines.protocol import Ids, Sampling
 from training.engines.scores import model_logprobs
 from training.errors import EngineError
 
@@ -28,14 +29,7 @@ class GenerateEngine:
         self._model = model
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
         model = self._synced()
         groups: list[list[Sample]] = [[] for _ in prompt_ids]
@@ -43,12 +37,12 @@ class GenerateEngine:
         model.eval()
         try:
             with torch.no_grad(), torch.random.fork_rng():
-                torch.manual_seed(seed + (streams[0] if streams else 0))
-                for places in self._batches([len(ids) for ids in prompt_ids], num_samples, max_new_tokens):
+                torch.manual_seed(sampling.seed + (streams[0] if streams else 0))
+                for places in self._batches([len(ids) for ids in prompt_ids], sampling):
                     prompts = [list(prompt_ids[place]) for place in places]
-                    made = self._batch(model, prompts, num_samples, max_new_tokens, temperature, stop_ids)
-                    for number, place in enumerate(places):
-                        groups[place] = made[number * num_samples : (number + 1) * num_samples]
+                    made = iter(self._batch(model, prompts, sampling))
+                    for place in places:
+                        groups[place] = list(islice(made, sampling.num_samples))
         finally:
             model.train(was_training)
         return groups
@@ -64,37 +58,29 @@ class GenerateEngine:
             raise EngineError("generate has no weights yet: call sync first")
         return self._model
 
-    def _batches(self, lengths: list[int], num_samples: int, max_new_tokens: int) -> Iterator[list[int]]:
+    def _batches(self, lengths: list[int], sampling: Sampling) -> Iterator[list[int]]:
         order = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
         while order:
-            width = num_samples * (lengths[order[0]] + max_new_tokens)
+            width = sampling.num_samples * (lengths[order[0]] + sampling.max_new_tokens)
             count = max(1, self.max_batch_tokens // width)
             yield order[:count]
             order = order[count:]
 
-    def _batch(
-        self,
-        model: PreTrainedModel,
-        prompts: list[list[int]],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        stop_ids: Ids,
-    ) -> list[Sample]:
+    def _batch(self, model: PreTrainedModel, prompts: list[list[int]], sampling: Sampling) -> list[Sample]:
         width = max(map(len, prompts))
         ids_RP = torch.full((len(prompts), width), self.pad_id, dtype=torch.long)
         mask_RP = torch.zeros_like(ids_RP)
         for row, prompt in enumerate(prompts):
             ids_RP[row, width - len(prompt) :] = torch.tensor(prompt)
             mask_RP[row, width - len(prompt) :] = 1
-        chosen = _ChosenLogprobs(width, temperature)
+        chosen = _ChosenLogprobs(width, sampling.temperature)
         config = GenerationConfig(
-            do_sample=temperature > 0,
-            num_return_sequences=num_samples if temperature > 0 else 1,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature or 1.0,
+            do_sample=sampling.temperature > 0,
+            num_return_sequences=sampling.num_samples if sampling.temperature > 0 else 1,
+            max_new_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature or 1.0,
             top_k=0,
-            eos_token_id=list(stop_ids) or None,
+            eos_token_id=list(sampling.stop_ids) or None,
             pad_token_id=self.pad_id,
         )
         # What a config leaves out would come from the model's own one, such as a repetition penalty.
@@ -108,12 +94,12 @@ class GenerateEngine:
         finally:
             model.generation_config = own
         logprobs = chosen.all(out).tolist()
-        stops = set(stop_ids)
+        stops = set(sampling.stop_ids)
         made = []
         for ids, scores in zip(out[:, width:].tolist(), logprobs, strict=True):
             end = next((place + 1 for place, token in enumerate(ids) if token in stops), None)
             made.append(Sample(tuple(ids[:end]), tuple(scores[: len(ids[:end])]), end is not None))
-        return made if temperature > 0 else [sample for sample in made for _ in range(num_samples)]
+        return made if sampling.temperature > 0 else [sample for sample in made for _ in range(sampling.num_samples)]
 
 
 class _ChosenLogprobs(LogitsProcessor):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from transformers import PreTrainedModel
 
 from training.config import Recipe
-from training.engines.protocol import Ids, RolloutEngine
+from training.engines.protocol import Ids, RolloutEngine, Sampling
 from training.engines.scores import model_logprobs
 from training.errors import EngineMismatch
 
@@ -49,7 +49,7 @@ class Probe:
         """The largest difference of a token's log-probability between engine and model, in nats; NaN is infinite."""
         expected = model_logprobs(model, self.prompt_ids, self.completion_ids)
         given = engine.logprobs(self.prompt_ids, self.completion_ids)
-        groups = engine.generate(self.prompt_ids, 1, self.num_tokens, 1.0, 0, ())
+        groups = engine.generate(self.prompt_ids, Sampling(1, self.num_tokens, 1.0, 0))
         sampled = [group[0].token_ids for group in groups]
         said = [list(group[0].logprobs) for group in groups]
         return max(_largest(expected, given), _largest(model_logprobs(model, self.prompt_ids, sampled), said))

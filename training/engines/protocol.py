@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from transformers import PreTrainedModel
@@ -10,6 +11,18 @@ from transformers import PreTrainedModel
 from evaluation.sampler import Sample
 
 Ids = Sequence[int]
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How prompts are continued: `num_samples` times each, by at most `max_new_tokens` tokens, of which the first of
+    `stop_ids` is the last; at temperature 0 always by the likeliest."""
+
+    num_samples: int
+    max_new_tokens: int
+    temperature: float
+    seed: int
+    stop_ids: tuple[int, ...] = ()
 
 
 class RolloutEngine(Protocol):
@@ -23,16 +36,9 @@ class RolloutEngine(Protocol):
         """Take the weights of the trainer's model as they are now; to be called before the first use."""
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
-        """`num_samples` samples of each prompt, in the order of the prompts; the same for the same seed.
+        """The samples of each prompt, in the order of the prompts; the same for the same seed.
 
         `streams` number the prompts for the seed (by default their places): processes that share the prompts of an
         update name each by its place there. What an engine draws for a prompt depends on its stream ("transformers":

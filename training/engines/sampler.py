@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from evaluation.sampler import Sample, Sampler
-from training.engines.protocol import Ids
+from training.engines.protocol import Ids, Sampling
 from training.engines.scores import model_logprobs
 from training.errors import EngineError
 
@@ -24,24 +24,9 @@ class SamplerEngine:
             self._sampler = Sampler(model, self.tokenizer)
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
-        return self._synced().generate(
-            prompt_ids,
-            num_samples=num_samples,
-            max_new_tokens=max_new_tokens,
-            temperature=temperature,
-            seed=seed,
-            stop_ids=stop_ids,
-            streams=streams,
-        )
+        return self._synced().generate(prompt_ids, **vars(sampling), streams=streams)
 
     def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:
         return model_logprobs(self._synced().model, prompt_ids, completion_ids)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from transformers import PreTrainedModel
 
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids, RolloutEngine
+from training.engines.protocol import Ids, RolloutEngine, Sampling
 from training.errors import EngineError
 from training.processes import gathered, wait_for_all
 
@@ -42,26 +42,15 @@ class SharedEngine:
         self.engine.sync(model)
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
-        settings = (num_samples, max_new_tokens, temperature, seed, list(stop_ids))
         numbers = range(len(prompt_ids)) if streams is None else streams
         mine = [(list(prompt), stream) for prompt, stream in zip(prompt_ids, numbers, strict=True)]
-        rows, place = self._gathered(settings, mine)
+        rows, place = self._gathered(sampling, mine)
         if not rows:
             return []
         prompts, everyones = [prompt for prompt, _ in rows], [stream for _, stream in rows]
-        samples = self.engine.generate(
-            prompts, num_samples, max_new_tokens, temperature, seed, list(stop_ids), streams=everyones
-        )
-        return samples[place]
+        return self.engine.generate(prompts, sampling, everyones)[place]
 
     def logprobs(self, prompt_ids: Sequence[Ids], completion_ids: Sequence[Ids]) -> list[list[float]]:
         mine = [(list(one), list(other)) for one, other in zip(prompt_ids, completion_ids, strict=True)]

@@ -21,7 +21,7 @@ from transformers import PretrainedConfig, PreTrainedModel
 
 from evaluation.endpoint.vllm import CPU_ENVIRONMENT, ENVIRONMENT
 from evaluation.sampler import Sample
-from training.engines.protocol import Ids
+from training.engines.protocol import Ids, Sampling
 from training.engines.weights import weights_of
 from training.errors import EngineError
 
@@ -89,24 +89,17 @@ class VllmEngine:
         self._synced = True
 
     def generate(
-        self,
-        prompt_ids: Sequence[Ids],
-        num_samples: int,
-        max_new_tokens: int,
-        temperature: float,
-        seed: int,
-        stop_ids: Ids,
-        streams: Sequence[int] | None = None,
+        self, prompt_ids: Sequence[Ids], sampling: Sampling, streams: Sequence[int] | None = None
     ) -> list[list[Sample]]:
         from vllm import SamplingParams
 
         params = [
             SamplingParams(
-                n=num_samples,
-                max_tokens=max_new_tokens,
-                temperature=temperature,
-                seed=_seed(seed, stream) if temperature else None,
-                stop_token_ids=list(stop_ids),
+                n=sampling.num_samples,
+                max_tokens=sampling.max_new_tokens,
+                temperature=sampling.temperature,
+                seed=_seed(sampling.seed, stream) if sampling.temperature else None,
+                stop_token_ids=list(sampling.stop_ids),
                 ignore_eos=True,  # stop_ids alone end a sample
                 logprobs=0,
                 detokenize=False,

@@ -13,7 +13,7 @@ from evaluation.sampler import Sample
 from tests.training.engines.models import COMPLETIONS, PROMPTS, STOP, tiny
 from tests.training.processes import in_processes
 from tests.training.tiny_data import tiny_recipe
-from training.engines import Probe, open_engine
+from training.engines import Probe, Sampling, open_engine
 from training.engines.protocol import Ids
 from training.engines.sampler import SamplerEngine
 from training.engines.shared import SharedEngine, joined
@@ -67,9 +67,9 @@ def four_ranks_in_two_engines(rank: int) -> None:
 
     mine, streams = [PROMPTS[rank % 2], [rank + 5, 7]], [2 * rank, 2 * rank + 1]
     for number in (2, rank % 2):  # as many on each, then none on some
-        asked = (mine[:number], 3, 12, 1.0, 5, [STOP], streams[:number])
+        asked = (mine[:number], Sampling(3, 12, 1.0, 5, (STOP,)), streams[:number])
         assert ids(shared.generate(*asked)) == ids(alone.generate(*asked))
-    assert shared.generate([], 1, 12, 1.0, 5, [STOP]) == []
+    assert shared.generate([], Sampling(1, 12, 1.0, 5, (STOP,))) == []
 
     scores = shared.logprobs(mine, [[rank + 1, 3], [4]])
     for one, other in zip(scores, alone.logprobs(mine, [[rank + 1, 3], [4]]), strict=True):
@@ -78,7 +78,7 @@ def four_ranks_in_two_engines(rank: int) -> None:
 
     if rank < 2:
         with pytest.raises(EngineError, match="asked it for different things"):
-            shared.generate(mine, 1, 12, 1.0, 5 + rank, [STOP])
+            shared.generate(mine, Sampling(1, 12, 1.0, 5 + rank, (STOP,)))
 
 
 def test_an_engine_for_more_processes_than_there_are_is_refused() -> None:

@@ -16,7 +16,7 @@ import torch
 from tests.training.engines.models import COMPLETIONS, FAMILIES, PROMPTS, STOP, TIED, tiny, update
 from tests.training.processes import in_processes
 from tests.training.tiny_data import tiny_recipe
-from training.engines import Probe, open_engine
+from training.engines import Probe, Sampling, open_engine
 from training.engines.actor import VllmActorEngine
 from training.engines.generate import GenerateEngine
 from training.engines.scores import model_logprobs
@@ -56,12 +56,12 @@ def check(engine: Engine, family: str, tied: bool) -> None:
         PROBE.check(difference, "vllm", number + 1)
         expected = GenerateEngine()
         expected.sync(model)
-        greedy = engine.generate(PROMPTS, 1, 40, 0.0, 0, [STOP, 7])
-        for group, wanted in zip(greedy, expected.generate(PROMPTS, 1, 40, 0.0, 0, [STOP, 7]), strict=True):
+        greedy = engine.generate(PROMPTS, Sampling(1, 40, 0.0, 0, (STOP, 7)))
+        for group, wanted in zip(greedy, expected.generate(PROMPTS, Sampling(1, 40, 0.0, 0, (STOP, 7))), strict=True):
             assert group[0].token_ids == wanted[0].token_ids
             assert group[0].finished == wanted[0].finished
-        sampled = engine.generate(PROMPTS, 4, 20, 0.7, 9, [STOP])
-        assert engine.generate(PROMPTS, 4, 20, 0.7, 9, [STOP]) == sampled
+        sampled = engine.generate(PROMPTS, Sampling(4, 20, 0.7, 9, (STOP,)))
+        assert engine.generate(PROMPTS, Sampling(4, 20, 0.7, 9, (STOP,))) == sampled
         assert len({sample.token_ids for sample in sampled[0]}) > 1
         for prompt, group in zip(PROMPTS, sampled, strict=True):
             scored = model_logprobs(model, [prompt] * 4, [sample.token_ids for sample in group], 0.7)
@@ -103,10 +103,12 @@ def two_ranks_in_one_engine(rank: int, processes_per_engine: int) -> None:
         alone.sync(model)
         assert PROBE.difference(engine, model) < PROBE.limit
         mine = PROMPTS[: 2 - rank]
-        greedy = engine.generate(mine, 1, 30, 0.0, 0, [STOP])
-        for group, wanted in zip(greedy, alone.generate(mine, 1, 30, 0.0, 0, [STOP]), strict=True):
+        greedy = engine.generate(mine, Sampling(1, 30, 0.0, 0, (STOP,)))
+        for group, wanted in zip(greedy, alone.generate(mine, Sampling(1, 30, 0.0, 0, (STOP,))), strict=True):
             assert group[0].token_ids == wanted[0].token_ids
-        drawn += [[one.token_ids for one in engine.generate(PROMPTS[:1], 3, 20, 1.0, 5, [STOP], streams=[7])[0]]]
+        drawn += [
+            [one.token_ids for one in engine.generate(PROMPTS[:1], Sampling(3, 20, 1.0, 5, (STOP,)), streams=[7])[0]]
+        ]
     assert gathered(drawn) == [drawn] * 2
     engine.close()
     assert gathered(rank) == [0, 1], "the trainer's processes still speak to each other"
