@@ -16,8 +16,10 @@ $(STAMP): pyproject.toml constraints.txt infra/setup.sh
 demo: setup ## run the whole nightly job here, small: SQLite, files, local Ray, a tiny model
 	@$(BIN)/stepcode demo
 
+# Ray lowers its workers' priority: beside other tests they would hardly run. Long files come first (tests/conftest.py).
 test: setup ## run the tests (those on real servers say what they need)
-	@OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadfile $(PYTEST_ARGS)
+	@OMP_WAIT_POLICY=passive RAY_worker_niceness=0 $(BIN)/python -m pytest \
+		-n $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: setup ## check style, types and the direction of imports
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -71,11 +71,6 @@ class Checkpoints:
             _LOG.warning("older checkpoints of %s stay in the store: %s", job, error)
         return Checkpoint(job, step_id, update, digest, size_bytes)
 
-    def last(self, job: str, step_id: str) -> Checkpoint | None:
-        """The step's newest checkpoint; None where there is none."""
-        found = self.stored(job, step_id)
-        return found[-1] if found else None
-
     def stored(self, job: str, step_id: str) -> list[Checkpoint]:
         """All of the step's checkpoints, oldest first."""
         query = select(CheckpointRow).where(CheckpointRow.job == job, CheckpointRow.step_id == step_id)

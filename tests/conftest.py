@@ -15,11 +15,14 @@ OPTIONAL = ("vllm", "deepspeed", "wandb", "mlflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests marked `optional(PACKAGE)` belong to installations that have it: the project works without."""
+    """Tests marked `optional(PACKAGE)` belong to installations that have it: the project works without. Files with slow
+    tests come first, so that where several processes share the files, none is left with a long one at the end."""
     absent = [item for item in items if not all(map(_installed, _wanted(item)))]
     if absent:
         config.hook.pytest_deselected(items=absent)
         items[:] = [item for item in items if item not in set(absent)]
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
 
 
 def pytest_report_header() -> str:

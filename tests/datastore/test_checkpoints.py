@@ -49,19 +49,19 @@ def test_a_file_that_shrinks_is_an_error(tmp_path: Path) -> None:
 
 def test_the_newest_is_kept_and_comes_back(database: Database, store: ArtifactStore, tmp_path: Path) -> None:
     checkpoints = Checkpoints(database, store)
-    assert checkpoints.last("train-rl", "s1") is None
+    assert checkpoints.stored("train-rl", "s1") == []
     saved = [
         checkpoints.save("train-rl", "s1", update, files(tmp_path / "in", weights=b"w" * update)) for update in (10, 20)
     ]
     other = checkpoints.save("train-rl", "s2", 5, files(tmp_path / "in", weights=b"w" * 10))
-    assert checkpoints.last("train-rl", "s1") == saved[1]
+    assert checkpoints.stored("train-rl", "s1") == [saved[1]]
     assert store.backend.size(saved[1].digest) is not None
     checkpoints.restore(saved[1], tmp_path / "out")
     assert (tmp_path / "out" / "deep" / "weights").read_bytes() == b"w" * 20
-    assert checkpoints.last("train-rl", "s2") == other
+    assert checkpoints.stored("train-rl", "s2") == [other]
     assert other.digest == saved[0].digest
     checkpoints.forget("train-rl", "s1")
-    assert checkpoints.last("train-rl", "s1") is None
+    assert checkpoints.stored("train-rl", "s1") == []
     assert store.backend.size(saved[1].digest) is None
     checkpoints.restore(other, tmp_path / "other")
 
@@ -92,8 +92,7 @@ def test_bytes_that_another_step_needs_stay(database: Database, store: ArtifactS
     checkpoints.save("train-rl", "s1", 1, given)
     checkpoints.save("train-rl", "s2", 1, given)
     checkpoints.forget("train-rl", "s1")
-    found = checkpoints.last("train-rl", "s2")
-    assert found is not None
+    [found] = checkpoints.stored("train-rl", "s2")
     checkpoints.restore(found, tmp_path / "out")
     checkpoints.forget("train-rl", "s2")
     assert store.backend.size(found.digest) is None
@@ -113,7 +112,7 @@ def test_a_file_that_is_gone_records_nothing(database: Database, store: Artifact
     checkpoints = Checkpoints(database, store)
     with pytest.raises(FileNotFoundError):
         checkpoints.save("train-rl", "s1", 1, {"weights": tmp_path / "none"})
-    assert checkpoints.last("train-rl", "s1") is None
+    assert checkpoints.stored("train-rl", "s1") == []
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive at all" * 100])
