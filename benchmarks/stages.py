@@ -1,6 +1,6 @@
 """What stage one does to stage two: execution reasoning before writing programs, at small scale.
 
-    python -m benchmarks.stages --size full --home .stepcode/benchmark-stages      (about an hour on two cores)
+    python -m benchmarks.stages --size full --home .stepcode/benchmark-stages      (half an hour on two cores)
     python -m benchmarks.stages --size quick                                       (minutes: shows that it runs)
 
 Every arm begins with one SFT on both tasks. "code" is RL of programs paid by unit tests; "execution" is Bi-Level GRPO
