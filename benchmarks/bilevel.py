@@ -184,7 +184,7 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
         done = dict(zip(runs, pool.map(measured, runs), strict=True))
     after = {arm: Answers.of([done[seed, arm][0] for seed in range(num_seeds)]) for arm in arms}
     curves = {arm: [done[seed, arm][1] for seed in range(num_seeds)] for arm in arms}
-    found = figures(before, after, curves, rates)
+    found = figures(before, after, curves, rates, tuned=len(size.rates) > 1)
     for table in tables(found):
         out.print(table)
     workspace.reports.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,7 @@ BANDS = ((1, 2), (3, 5), (6, 10))
 START = "start"
 RIVAL = "bilevel"
 NUM_HUES = 8
+MAX_BANDS = 4  # more of them hide one another
 CURVES = ("step_reward", "final_reward", "entropy", "held_out_step", "held_out_final")
 ENDS = ("step_reward", "final_reward", "entropy", "length", "format")
 HELD_OUT = "held_out"
@@ -121,13 +122,14 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that is told: figures, the chosen learning rates, learning curves by update and how trainings ended,
+    """Everything that is told: figures, learning rates, learning curves by update and how trainings ended,
     both as mean, lowest and highest of the seeds."""
 
     figures: tuple[Figure, ...]
     rates: dict[str, float]
     curves: dict[str, dict[str, Curve]]
     ends: dict[str, dict[str, Spread]]
+    tuned: bool
     num_seeds: int
     num_items: int
     num_programs: int
@@ -138,8 +140,11 @@ def figures(
     after: Mapping[str, Answers],
     curves: Mapping[str, Sequence[Sequence[Row]]],
     rates: Mapping[str, float],
+    *,
+    tuned: bool,
 ) -> Figures:
-    """`before`: the common start, one model; `after`: each arm's models; `curves`: each arm's metrics rows by seed."""
+    """`before`: the common start, one model; `after`: each arm's models; `curves`: each arm's metrics rows by seed;
+    `tuned`: whether `rates` were chosen among several."""
     first = next(iter(after))
     everything = {START: before, **after}
     rivals = [name for name in dict.fromkeys((START, first, RIVAL)) if name in everything]
@@ -177,6 +182,7 @@ def figures(
         dict(rates),
         shown,
         ends,
+        tuned,
         len(asked.values["final"]),
         len(asked.clusters),
         len(set(asked.clusters)),
@@ -269,9 +275,7 @@ def _change(one: Figure, rival: str) -> str:
 def as_json(found: Figures) -> dict[str, Any]:
     """The figures as plain data; ends of intervals that do not exist are null."""
     return {
-        **{
-            name: getattr(found, name) for name in ("rates", "curves", "ends", "num_seeds", "num_items", "num_programs")
-        },
+        **{name: value for name, value in vars(found).items() if name != "figures"},
         "figures": [finite(asdict(one)) for one in found.figures],
     }
 
@@ -290,13 +294,14 @@ def page(found: Figures) -> str:
     charts = []
     for column in CURVES:
         series = [
-            _series(arm, f"hue-{place % NUM_HUES}", curve[column])
+            _series(arm, f"hue-{place % NUM_HUES}", curve[column], banded=len(found.curves) <= MAX_BANDS)
             for place, (arm, curve) in enumerate(found.curves.items())
             if curve.get(column)
         ]
         if series:
             chart = line_chart(series, x_label="update", as_share=column != "entropy", zoomed=True)
-            charts.append((column.replace("_", " ") + ", mean and range of the seeds", chart))
+            seen = "mean and range" if len(found.curves) <= MAX_BANDS else "mean"
+            charts.append((f"{column.replace('_', ' ')}, {seen} of the seeds", chart))
     rows = [
         [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]
         + [_change(one, rival) for rival in rivals]
@@ -305,12 +310,13 @@ def page(found: Figures) -> str:
     rates = ", ".join(f"{arm} {rate:g}" for arm, rate in found.rates.items())
     lead = (
         f"{found.num_seeds} seeds from one SFT start; {found.num_items:,} items of {found.num_programs:,} held-out"
-        f" programs; learning rates, chosen on other programs: {rates}"
+        f" programs; learning rates, {'chosen on other programs' if found.tuned else 'not tuned'}: {rates}"
     )
     head = ["decoding", "measure", "anchors", "arm", "value", *(f"against {rival}" for rival in rivals)]
     return plain_page("Credit rules side by side", lead, charts, head, rows)
 
 
-def _series(name: str, style: str, curve: Curve) -> Series:
+def _series(name: str, style: str, curve: Curve, banded: bool) -> Series:
     points = tuple((update, mean) for update, (mean, _, _) in curve)
-    return Series(name, style, points, tuple((low, high) for _, (_, low, high) in curve), band=True)
+    spans = tuple((low, high) for _, (_, low, high) in curve)
+    return Series(name, style, points, spans if banded else (), band=banded)

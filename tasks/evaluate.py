@@ -24,7 +24,7 @@ from tasks.steps import Made, Output, StepResult, fetch, run_step, step
 from tasks.workspace import Workspace, code_version
 from training.code_examples import held_out_problems
 from training.config import Recipe
-from training.held_out_rows import select_held_out
+from training.held_out_rows import MEASURED_SEED, select_held_out
 
 
 @step("evaluate", task_run_name="evaluate-{label}")
@@ -40,7 +40,6 @@ def evaluate_model(
     params = {
         "evaluation": recipe.evaluation.model_dump(mode="json"),
         "slice": recipe.slice.model_dump(mode="json"),
-        "seed": recipe.seed,
         "benchmarks": benchmarks_digest(settings.benchmarks),
         "sandbox": settings.sandbox,
         "code": code_version("evaluation", "execution"),
@@ -72,7 +71,7 @@ def collect_items(workspace: Workspace, recipe: Recipe, dataset: Path, model: Pa
         held_out,
         style=recipe.slice.prompt_style,
         tasks=asked.tasks,
-        seed=recipe.seed,
+        seed=MEASURED_SEED,
         questions_per_task=asked.questions_per_task,
     )
     if CODE in asked.tasks:

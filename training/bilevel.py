@@ -173,7 +173,9 @@ class BiLevelTrainer(ResumableTrainer, GRPOTrainer):
             self.update_metrics = rollout_metrics(graded, lengths, group_size, tasks, self.positions)
             self.update_metrics["generated_tokens"] = int(sum(lengths))
             if self._sampled is not None:
-                self.update_metrics["replaced_groups"] = self._sampled.replaced
+                told = gathered((self._sampled.replaced, self._sampled.drawn_tokens))
+                replaced, drawn = map(sum, zip(*told, strict=True))
+                self.update_metrics |= {"replaced_groups": replaced, "generated_tokens": drawn}
         self._sampled = None
         return output
 

@@ -25,7 +25,7 @@ from execution.sandbox import Sandbox
 from training.config import Recipe
 from training.errors import ExamplesError
 from training.examples import Encoded, Example, encoded_within_limits
-from training.held_out_rows import held_out_traces
+from training.held_out_rows import MEASURED_SEED, held_out_traces
 from training.trace_pool import Traces, placed_by_hash
 
 
@@ -126,8 +126,9 @@ def held_out_problems(recipe: Recipe, dataset: Path, model: Path, sandbox: Sandb
     from training.model import load_tokenizer
 
     tokenizer = load_tokenizer(str(model))
+    measured = recipe.model_copy(update={"seed": MEASURED_SEED})
     found: list[CodeProblem] = []
-    for problem in corpus_problems(recipe, held_out_traces(recipe, dataset), f"held-out {CODE}"):
+    for problem in corpus_problems(measured, held_out_traces(recipe, dataset), f"held-out {CODE}"):
         if len(found) == recipe.evaluation.held_out_programs:
             break
         fits = encoded_within_limits(recipe, tokenizer, [code_example(recipe, problem)])

@@ -22,7 +22,8 @@ Ids = list[int]
 
 @dataclass
 class Batch:
-    """Rows of a batch with their rollouts and traces, all in group order; `replaced` groups had no variance."""
+    """Rows of a batch with their rollouts and traces, all in group order; `replaced` groups had no variance.
+    `drawn_tokens` also counts responses that were given up."""
 
     inputs: list[Inputs]
     prompt_ids: list[Ids]
@@ -30,6 +31,10 @@ class Batch:
     graded: list[Graded]
     traces: list[Trace | None]
     replaced: int = 0
+    drawn_tokens: int = 0
+
+    def __post_init__(self) -> None:
+        self.drawn_tokens = sum(map(len, self.completion_ids))
 
     def put(self, mine: slice, other: Batch, theirs: slice) -> None:
         """Set the rows `mine` to the rows `theirs` of another batch."""
@@ -74,6 +79,7 @@ def with_variance(
             break
         rows = [row for place, _ in enumerate(dead) for row in [another(number, place)] * group_size]
         found = sample(rows, number)
+        batch.drawn_tokens += found.drawn_tokens
         for place, start in enumerate(dead):
             chosen = slice(place * group_size, (place + 1) * group_size)
             if not found.dead(chosen, section):

@@ -10,15 +10,18 @@ from training.config import Recipe
 from training.examples import encoded_within_limits, full_rows, io_example, rows_in_slice, traces_of
 from training.trace_pool import Traces, draw_hash
 
+# Models are asked the same programs and questions, whatever seed they were trained with.
+MEASURED_SEED = 0
+
 
 def held_out_traces(recipe: Recipe, dataset: Path) -> Traces:
     """Traces of the held-out side that are in the slice."""
     return traces_of(dataset, "held_out", rows_in_slice(recipe, dataset, "held_out"))
 
 
-def held_out_order(recipe: Recipe, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def held_out_order(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows at random, but the first calls of all sources before the second ones: more sources, tighter intervals."""
-    rows = sorted(rows, key=lambda row: draw_hash(recipe.seed, "held-out", row["program_id"]))
+    rows = sorted(rows, key=lambda row: draw_hash(MEASURED_SEED, "held-out", row["program_id"]))
     seen: dict[str, int] = {}
     turns = []
     for row in rows:
@@ -35,7 +38,7 @@ def select_held_out(recipe: Recipe, dataset: Path, model: Path, count: int | Non
 
     tokenizer = load_tokenizer(str(model))
     count = recipe.evaluation.held_out_programs if count is None else count
-    ordered = held_out_order(recipe, rows_in_slice(recipe, dataset, "held_out"))
+    ordered = held_out_order(rows_in_slice(recipe, dataset, "held_out"))
     chosen: list[dict[str, Any]] = []
     for start in range(0, len(ordered), 256):
         if len(chosen) >= count:

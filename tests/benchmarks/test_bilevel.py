@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,7 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
         {"terminal": Answers.of([WORSE, SEED_A]), "bilevel": Answers.of([SEED_A, SEED_B])},
         {"terminal": curve, "bilevel": curve},
         {"terminal": 1e-4, "bilevel": 2e-4},
+        tuned=True,
     )
     [final] = [
         one
@@ -93,7 +95,10 @@ def test_arms_are_compared_with_the_first_seed_by_seed() -> None:
     assert found.ends["bilevel"]["generated tokens"] == (7, 7, 7)
     assert len(tables(found)) == 2
     html = page(found)
-    assert "bilevel 0.0002" in html and "<svg" in html
+    assert "chosen on other programs: terminal 0.0001, bilevel 0.0002" in html
+    assert "mean and range of the seeds" in html and 'class="band' in html
+    many = dataclasses.replace(found, tuned=False, curves={str(arm): found.curves["bilevel"] for arm in range(5)})
+    assert 'class="band' not in page(many) and "not tuned" in page(many), "five bands would hide one another"
 
 
 def test_arms_are_modes_with_options() -> None:

@@ -113,7 +113,7 @@ def test_a_dead_group_is_replaced_by_one_that_teaches_and_no_other() -> None:
     assert [row["name"] for row in found.inputs] == ["d", "d", "b", "b"]
     assert (found.prompt_ids, found.completion_ids) == ([[100], [100], [98], [98]], [[2], [2], [0], [0]])
     assert [one.final_reward for one in found.graded] == [1, 0, 0, 1]
-    assert found.replaced == 1
+    assert (found.replaced, found.drawn_tokens) == (1, 8)
     assert [row["name"] for row in inputs] == list("aabb")
 
 
@@ -149,13 +149,16 @@ def by_round(trainer: BiLevelTrainer, rounds: list[list[str]]) -> None:
 def test_the_trainer_learns_from_the_replacement(tmp_path: Path, sft_folder: Path) -> None:
     recipe = tiny_recipe(rl__prompts_per_update=2, rl__dynamic_sampling=2)
     trainer = make_trainer(recipe, sft_folder, tmp_path, [])
-    by_round(trainer, [[RIGHT] * 3 + [RIGHT, HALF, WRONG], [HALF, WRONG, WRONG]])
+    rounds = [[RIGHT] * 3 + [RIGHT, HALF, WRONG], [HALF, WRONG, WRONG]]
+    by_round(trainer, rounds)
     output = scored(trainer)
     tokenizer = trainer.processing_class
     first = tokenizer.decode(output["completion_ids"][0][output["completion_mask"][0].bool()], skip_special_tokens=True)
     assert first == HALF
     assert float(output["advantages"][0, 0]) == pytest.approx(math.sqrt(2) + 0.3, abs=1e-4)
     assert trainer.row()["replaced_groups"] == 1
+    drawn = sum(len(encode(tokenizer, text)) + 1 for texts in rounds for text in texts)
+    assert trainer.row()["generated_tokens"] == drawn > int(output["completion_mask"].sum())
     assert trainer.row()["zero_std_final"] == 0.5  # the replacement differs in its steps alone
 
 
