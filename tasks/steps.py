@@ -8,6 +8,7 @@ reader believes the row only. A killed step leaves work in its folder and no row
 from __future__ import annotations
 
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ from tasks.workspace import Workspace, versions
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# By a step's identity: where several threads want the same step at once, one does it and the others find it.
+_TURNS: dict[str, threading.Lock] = {}
 
 
 def step(name: str, task_run_name: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -93,6 +97,18 @@ def run_step(
     outputs are gone from the store stays in the tables as it was; the step is done again under a number of its own.
     """
     identity = step_identity(job, params, inputs)
+    with _TURNS.setdefault(identity, threading.Lock()):
+        return _find_or_do(workspace, job, identity, params, inputs, work)
+
+
+def _find_or_do(
+    workspace: Workspace,
+    job: str,
+    identity: str,
+    params: dict[str, Any],
+    inputs: Mapping[str, Output],
+    work: Callable[[Path], Made],
+) -> StepResult:
     started = time.monotonic()
     for repeat in count():
         step_id = f"{identity}.{repeat}" if repeat else identity

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -100,3 +103,20 @@ def test_the_code_version_depends_on_the_packages_named() -> None:
     assert code_version("execution") == code_version("execution") != code_version("execution", "corpus")
     with pytest.raises(ValueError, match="no package"):
         code_version("no_such_package_of_ours")
+
+
+def test_threads_that_want_the_same_step_do_it_once(workspace: Workspace) -> None:
+    work, begun = Work("abc"), Barrier(2)
+
+    def slowly(folder: Path) -> Made:
+        time.sleep(0.3)  # a second one would be at work by then
+        return work(folder)
+
+    def run(_: int) -> StepResult:
+        begun.wait()
+        return step(workspace, slowly)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(run, range(2)))
+    assert work.times == 1 and sorted(one.reused for one in found) == [False, True]
+    assert found[0].run_id == found[1].run_id
