@@ -291,17 +291,17 @@ def _side_by_side(found: Sequence[Figure]) -> list[Figure]:
 def page(found: Figures) -> str:
     """A self-contained page: learning curves, accuracy by number of anchors, and the table."""
     rivals = _rivals(found.figures)
+    banded = len(found.curves) <= MAX_BANDS
     charts = []
     for column in CURVES:
         series = [
-            _series(arm, f"hue-{place % NUM_HUES}", curve[column], banded=len(found.curves) <= MAX_BANDS)
+            _series(arm, f"hue-{place % NUM_HUES}", curve[column], banded)
             for place, (arm, curve) in enumerate(found.curves.items())
             if curve.get(column)
         ]
         if series:
             chart = line_chart(series, x_label="update", as_share=column != "entropy", zoomed=True)
-            seen = "mean and range" if len(found.curves) <= MAX_BANDS else "mean"
-            charts.append((f"{column.replace('_', ' ')}, {seen} of the seeds", chart))
+            charts.append((f"{column.replace('_', ' ')}, mean{' and range' if banded else ''} of the seeds", chart))
     rows = [
         [one.decoding, one.measure, one.band, one.arm, _shown(one.value, one.measure)]
         + [_change(one, rival) for rival in rivals]

@@ -98,44 +98,39 @@ def run_step(
     """
     identity = step_identity(job, params, inputs)
     with _TURNS.setdefault(identity, threading.Lock()):
-        return _find_or_do(workspace, job, identity, params, inputs, work)
+        started = time.monotonic()
+        step_id, found = _find(workspace, job, identity)
+        if found is not None:
+            return _result(found, reused=True, seconds=time.monotonic() - started)
+        started_at = datetime.now(UTC)
+        folder = workspace.work_folder(job, step_id)
+        made = work(folder)
+        outputs: list[tuple[str, str, str, Artifact, dict[str, Any]]] = [
+            (role, name, kind, _put(workspace, content), {}) for role, (kind, name, content) in made.files.items()
+        ]
+        record = workspace.lineage.record_run(
+            job,
+            step_id,
+            params=params,
+            metrics=made.summary,
+            inputs=[(role, output.artifact_id) for role, output in inputs.items()],
+            outputs=outputs,
+            flow_run_id=flow_run.id,
+            started_at=started_at,
+            versions=versions(),
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        return _result(record, reused=False, seconds=time.monotonic() - started)
 
 
-def _find_or_do(
-    workspace: Workspace,
-    job: str,
-    identity: str,
-    params: dict[str, Any],
-    inputs: Mapping[str, Output],
-    work: Callable[[Path], Made],
-) -> StepResult:
-    started = time.monotonic()
+def _find(workspace: Workspace, job: str, identity: str) -> tuple[str, RunRecord | None]:
+    """The step's complete run and its number; where there is none, the number that a new one gets."""
     for repeat in count():
         step_id = f"{identity}.{repeat}" if repeat else identity
         found = workspace.lineage.find_run(job, step_id)
-        if found is None:
-            break
-        if all(workspace.store.exists(edge.artifact.digest) for edge in found.outputs):
-            return _result(found, reused=True, seconds=time.monotonic() - started)
-    started_at = datetime.now(UTC)
-    folder = workspace.work_folder(job, step_id)
-    made = work(folder)
-    outputs: list[tuple[str, str, str, Artifact, dict[str, Any]]] = [
-        (role, name, kind, _put(workspace, content), {}) for role, (kind, name, content) in made.files.items()
-    ]
-    record = workspace.lineage.record_run(
-        job,
-        step_id,
-        params=params,
-        metrics=made.summary,
-        inputs=[(role, output.artifact_id) for role, output in inputs.items()],
-        outputs=outputs,
-        flow_run_id=flow_run.id,
-        started_at=started_at,
-        versions=versions(),
-    )
-    shutil.rmtree(folder, ignore_errors=True)
-    return _result(record, reused=False, seconds=time.monotonic() - started)
+        if found is None or all(workspace.store.exists(edge.artifact.digest) for edge in found.outputs):
+            return step_id, found
+    raise AssertionError("unreachable")
 
 
 def _put(workspace: Workspace, content: Path | bytes) -> Artifact:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.processes import descendants
 from execution.local import LocalSandbox
 from execution.sandbox import Job, Sandbox, Verdict
 from execution.zygote import Start, ZygoteSandbox
@@ -38,8 +39,7 @@ def is_gone(process_id: int) -> bool:
 
 def family_of(process_id: int) -> list[int]:
     """The process and all its descendants."""
-    children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
-    return [process_id, *(member for child in children for member in family_of(int(child)))]
+    return [process_id, *descendants(process_id)]
 
 
 def jail_process(sandbox: Sandbox) -> int:
