@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ def test_a_node_that_is_lost_with_a_finished_result_loses_no_piece_and_doubles_n
     two_nodes: tuple[Cluster, Any], tmp_path: Path
 ) -> None:
     cluster, second = two_nodes
+    own_print = builtins.print
     marks = tmp_path / "marks"
     marks.mkdir()
     actor = ray.remote(num_cpus=1)(Worker)
@@ -82,3 +84,4 @@ def test_a_node_that_is_lost_with_a_finished_result_loses_no_piece_and_doubles_n
     assert all(result == bytes([int(name.removeprefix("piece "))]) * RESULT_BYTES for name, result in found)
     begun = Counter(path.name.split("-")[1] for path in marks.glob("begun-*"))
     assert sum(begun.values()) <= NUM_PIECES + 1, "only what was on the lost node is done again"
+    assert builtins.print is own_print, "what Ray tells of a lost node must leave the flow's process its own print"
