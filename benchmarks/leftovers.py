@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.processes import descendants
+import psutil
+
 from execution.sandbox import Sandbox
 from execution.zygote import ZygoteSandbox
+from infra.processes import descendants
 
 _PR_SET_CHILD_SUBREAPER = 36
 _SHARED_FOLDERS = ("/tmp", "/dev/shm", "/var/tmp")
@@ -47,9 +49,9 @@ def holdings(sandboxes: Sequence[Sandbox], own_folder: Path) -> Holdings:
     interpreter = _warm_interpreter(sandboxes[0])
     _bury([sandbox.process_id for sandbox in sandboxes if isinstance(sandbox, ZygoteSandbox)])
     return Holdings(
-        num_processes=len(descendants(os.getpid())),
-        num_descriptors=_num_descriptors(os.getpid()),
-        rss_kib=rss_kib(os.getpid()),
+        num_processes=len(descendants(psutil.Process())),
+        num_descriptors=_num_descriptors(psutil.Process()),
+        rss_kib=rss_kib(psutil.Process()),
         jail_kib=rss_kib(interpreter) if interpreter else -1,
         jail_descriptors=_num_descriptors(interpreter) if interpreter else -1,
         num_files=num_files(own_folder),
@@ -59,20 +61,17 @@ def holdings(sandboxes: Sequence[Sandbox], own_folder: Path) -> Holdings:
 
 def _bury(living: Sequence[int | None]) -> None:
     """Take note of the adopted processes that have ended, as the first process of a machine does."""
-    for process_id in descendants(os.getpid()):
-        if process_id in living:
+    for process in descendants(psutil.Process()):
+        if process.pid in living:
             continue
         try:
-            os.waitpid(process_id, os.WNOHANG)
+            os.waitpid(process.pid, os.WNOHANG)
         except ChildProcessError:  # a child of a child
             continue
 
 
-def rss_kib(process_id: int) -> int:
-    for line in Path(f"/proc/{process_id}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1])
-    return -1
+def rss_kib(process: psutil.Process) -> int:
+    return process.memory_info().rss >> 10
 
 
 def num_files(own_folder: Path) -> int:
@@ -100,15 +99,16 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
 
 
-def _num_descriptors(process_id: int) -> int:
+def _num_descriptors(process: psutil.Process) -> int:
     try:
-        return len(os.listdir(f"/proc/{process_id}/fd"))  # noqa: PTH208 no path objects in the thing measured
-    except OSError:
+        return process.num_fds()
+    except psutil.Error:
         return -1
 
 
-def _warm_interpreter(sandbox: Sandbox) -> int | None:
+def _warm_interpreter(sandbox: Sandbox) -> psutil.Process | None:
     """The last of the jail's processes: bubblewrap is a chain that ends in the warm interpreter."""
     if not isinstance(sandbox, ZygoteSandbox) or sandbox.process_id is None:
         return None
-    return [sandbox.process_id, *descendants(sandbox.process_id)][-1]
+    jail = psutil.Process(sandbox.process_id)
+    return [jail, *descendants(jail)][-1]

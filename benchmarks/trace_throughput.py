@@ -19,6 +19,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import psutil
 import ray
 
 from benchmarks.cpu_time import cpu_s
@@ -118,7 +119,7 @@ def growth_table(size: int) -> str:
             if done >= marks[0]:
                 used = cpu_s(worker.sandboxes) - started - drawing
                 each = f"{used / (done - before) * 1000:34.2f}"
-                lines.append(f"{done:16,}{each}{traces:9,}{rss_kib(os.getpid()):18,}")
+                lines.append(f"{done:16,}{each}{traces:9,}{rss_kib(psutil.Process()):18,}")
                 started, drawing, before = cpu_s(worker.sandboxes), 0.0, done
                 marks = [mark for mark in marks if mark > done]
     finally:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psutil
 
+from infra.processes import descendants, is_running
+
 POLL_S = 0.2
 LOG_TAIL_CHARS = 2000
 # The clock may have been set since the start was recorded; the command line is compared as well.
@@ -110,11 +112,11 @@ def stop(records: Path, name: str, *, grace_s: float) -> bool:
     program = recorded(records, name)
     process = program.process if program else None
     if process is not None:
-        family = {process, *_descendants(process)}
+        family = {process, *descendants(process)}
         _signal(process, signal.SIGTERM)
         deadline = time.monotonic() + grace_s
         while _alive(process) and time.monotonic() < deadline:
-            family |= _descendants(process)
+            family.update(descendants(process))
             time.sleep(POLL_S)
         for member in family:
             _signal(member, signal.SIGKILL)
@@ -131,19 +133,8 @@ def _record_path(records: Path, name: str) -> Path:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Whether it runs; one that has ended and that nobody has waited for does not."""
     _reap(process.pid)
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _descendants(process: psutil.Process) -> set[psutil.Process]:
-    try:
-        return set(process.children(recursive=True))
-    except psutil.NoSuchProcess:
-        return set()
+    return is_running(process)
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

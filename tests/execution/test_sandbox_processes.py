@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -11,12 +10,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
-from benchmarks.processes import descendants
 from execution.local import LocalSandbox
 from execution.sandbox import Job, Sandbox, Verdict
 from execution.zygote import Start, ZygoteSandbox
+from infra.processes import descendants, is_running
 from tests.execution.conftest import open_jail
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,22 +30,19 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
     return condition()
 
 
-def is_gone(process_id: int) -> bool:
-    try:
-        return "\nState:\tZ" in Path(f"/proc/{process_id}/status").read_text()
-    except OSError:
-        return True
-
-
-def family_of(process_id: int) -> list[int]:
+def family_of(process: psutil.Process) -> list[psutil.Process]:
     """The process and all its descendants."""
-    return [process_id, *descendants(process_id)]
+    return [process, *descendants(process)]
 
 
-def jail_process(sandbox: Sandbox) -> int:
+def all_gone(family: list[psutil.Process]) -> bool:
+    return not any(map(is_running, family))
+
+
+def jail_process(sandbox: Sandbox) -> psutil.Process:
     assert isinstance(sandbox, ZygoteSandbox)
     assert sandbox.process_id is not None
-    return sandbox.process_id
+    return psutil.Process(sandbox.process_id)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root may look into the jail's processes")
@@ -53,13 +50,13 @@ def test_the_jail_is_mounted_read_only_and_its_processes_hold_no_environment(mon
     monkeypatch.setenv("STEPCODE_SECRET", "do-not-tell")
     with open_jail(7) as sandbox:
         family = family_of(jail_process(sandbox))
-        environments = [Path(f"/proc/{member}/environ").read_bytes() for member in family]
-        arguments = b"".join(Path(f"/proc/{member}/cmdline").read_bytes() for member in family)
-        mounts = [line.split() for line in Path(f"/proc/{family[-1]}/mountinfo").read_text().splitlines()]
-        users = [Path(f"/proc/{member}/status").read_text().split("Uid:")[1].split()[0] for member in family]
+        environments = [Path(f"/proc/{member.pid}/environ").read_bytes() for member in family]
+        arguments = b"".join(Path(f"/proc/{member.pid}/cmdline").read_bytes() for member in family)
+        mounts = [line.split() for line in Path(f"/proc/{family[-1].pid}/mountinfo").read_text().splitlines()]
+        users = [member.uids().real for member in family]
     writable = {mount[4] for mount in mounts if "ro" not in mount[5].split(",")}
     assert writable <= {"/dev/null", "/dev/urandom"}
-    assert "0" not in users
+    assert 0 not in users
     assert {pair for one in environments for pair in one.split(b"\0")} <= {b"", b"PYTHONHASHSEED=7", b"PWD=/"}
     assert b"do-not-tell" not in b"".join(environments) + arguments
 
@@ -69,7 +66,7 @@ def test_closing_ends_every_process_of_the_jail() -> None:
     family = family_of(jail_process(sandbox))
     assert len(family) >= 2
     sandbox.close()
-    assert wait_for(lambda: all(map(is_gone, family)))
+    assert wait_for(lambda: all_gone(family))
 
 
 @pytest.mark.parametrize("backend", ["bubblewrap", "local"])
@@ -82,12 +79,12 @@ sandbox.run(Job("def f():\\n    import time\\n    time.sleep(1000)", "f()"))
 """
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE) as parent:
         assert parent.stdout is not None
-        process_id = int(parent.stdout.readline())
-        minimum = len(family_of(process_id)) + 1
-        wait_for(lambda: len(family_of(process_id)) >= minimum, 1.0)
-        family = family_of(process_id)
+        jailed = psutil.Process(int(parent.stdout.readline()))
+        minimum = len(family_of(jailed)) + 1
+        wait_for(lambda: len(family_of(jailed)) >= minimum, 1.0)
+        family = family_of(jailed)
         parent.kill()
-    assert wait_for(lambda: all(map(is_gone, family)))
+    assert wait_for(lambda: all_gone(family))
 
 
 def test_a_forked_process_whose_parent_died_before_it_could_ask_to_be_killed_ends() -> None:
@@ -109,7 +106,7 @@ print("lives on", flush=True)
 
 def test_a_killed_jail_is_replaced_unnoticed() -> None:
     with open_jail() as sandbox:
-        os.kill(jail_process(sandbox), signal.SIGKILL)
+        jail_process(sandbox).kill()
         assert sandbox.run(JOB).result == "1"
 
 
@@ -125,8 +122,9 @@ def test_a_sandbox_outlives_the_thread_that_opened_it() -> None:
 def test_a_jail_that_cannot_be_replaced_is_our_failure_and_no_verdict_on_the_program() -> None:
     with LocalSandbox() as sandbox:
         sandbox.start = Start(["/nonexistent/interpreter"])
-        os.kill(jail_process(sandbox), signal.SIGKILL)
-        wait_for(lambda: is_gone(jail_process(sandbox)))
+        killed = jail_process(sandbox)
+        killed.kill()
+        wait_for(lambda: not is_running(killed))
         seen = sandbox.run(JOB)
     assert seen.verdict == Verdict.SANDBOX_FAILED and "/nonexistent/interpreter does not start" in seen.detail
 

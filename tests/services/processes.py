@@ -10,6 +10,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 10.0
 _PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
@@ -31,6 +33,23 @@ def unavailable(reason: str) -> None:
     if os.environ.get("CI", "").lower() == "true":
         pytest.fail(f"{reason} (CI=true: no service may be missing)", pytrace=False)
     pytest.skip(reason)
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's variables without settings of ours or of Prefect's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
+
+
+def start_python(code: str, **variables: str) -> subprocess.Popen[str]:
+    """Python that runs `code` in the project's folder, with pipes to it and from it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=clean_environment() | variables,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 def free_port() -> int:

@@ -7,14 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
+from infra.processes import is_running
 from tests.services.postgres import PostgresServer, running_postgres
-from tests.services.processes import unavailable
+from tests.services.processes import ROOT, unavailable
 from tests.services.radosgw import S3Server
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_missing_server_skips_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,21 +64,14 @@ with running_postgres() as server:
 def test_a_server_ends_when_the_process_that_started_it_is_killed(postgres_server: PostgresServer) -> None:
     with subprocess.Popen([sys.executable, "-c", OWNER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as owner:
         assert owner.stdout is not None
-        pid, folder = owner.stdout.readline().split()
+        number, folder = owner.stdout.readline().split()
+        server = psutil.Process(int(number))
         owner.kill()
     deadline = time.monotonic() + 30
-    while _runs(pid) and time.monotonic() < deadline:
+    while is_running(server) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _runs(pid)
+    assert not is_running(server)
     subprocess.run(["rm", "-rf", folder], check=True)
-
-
-def _runs(pid: str) -> bool:
-    """Whether the process is there and no zombie (nobody may be left to reap it)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.services

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from safetensors.torch import load_file
 
+from infra.processes import command_line, descendants
 from training.config import Recipe
 from training.launch import launch
 from training.metrics import Row, read_metrics
@@ -41,30 +43,9 @@ def assert_same_weights(one: Path, other: Path) -> None:
     assert [name for name in first if not torch.equal(first[name], second[name])] == []
 
 
-def descendants(pid: int) -> Iterator[int]:
-    """Every process below `pid` now."""
-    try:
-        found = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in _children(task)]
-    except FileNotFoundError:
-        return
-    for child in found:
-        yield child
-        yield from descendants(child)
-
-
-def _children(task: Path) -> list[str]:
-    try:
-        return (task / "children").read_text().split()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def title(pid: int) -> str:
-    """What a process calls itself; nothing where it is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
+def below(name: str) -> list[psutil.Process]:
+    """The processes that this one has started, and theirs, whose command line or title has `name` in it."""
+    return [process for process in descendants(psutil.Process()) if name in command_line(process)]
 
 
 def random_update(seed: int, num_updates: int) -> int:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from tests.training.runs import descendants, title
+from tests.training.runs import below
 
 SIZE_BYTES = 24 << 20
 ROOM_BYTES = 64 << 10
@@ -55,10 +55,9 @@ class SmallFiles:
         self._limit(resource.RLIM_INFINITY)
 
     def _limit(self, num_bytes: int) -> None:
-        for pid in descendants(os.getpid()):
-            if "training.run" in title(pid):
-                hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (num_bytes, hard))
+        for process in below("training.run"):
+            hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (num_bytes, hard))
 
 
 @contextmanager

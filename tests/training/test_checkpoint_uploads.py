@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ from datastore.artifacts import ArtifactStore, open_store
 from datastore.checkpoints import Checkpoints
 from datastore.database import open_database
 from tasks.checkpoint_uploads import Uploader, forget, kept_in_store, restore_last
-from tests.training.runs import assert_same_weights, descendants, figures, run, title
+from tests.training.runs import assert_same_weights, below, figures, run
 from tests.training.tiny_data import taught_recipe
 from training.checkpoints import complete, mark_complete, update_of
 from training.errors import TrainingError
@@ -57,8 +55,8 @@ def test_another_machine_goes_on_from_the_store(
 
     def kill(row: dict[str, Any]) -> None:
         if row["update"] >= 7:
-            for pid in [pid for pid in descendants(os.getpid()) if "training.run" in title(pid)]:
-                os.kill(pid, signal.SIGKILL)
+            for process in below("training.run"):
+                process.kill()
 
     lost, other = tmp_path / "lost", tmp_path / "other"
     with (

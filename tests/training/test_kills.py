@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import threading
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from tests.training.runs import assert_same_weights, descendants, figures, run, title
+from tests.training.runs import assert_same_weights, below, figures, run
 from tests.training.small_disk import small_disk
 from tests.training.tiny_data import taught_recipe
 from training.checkpoints import complete, update_of
@@ -28,11 +27,11 @@ SHORT = {
 }
 
 
-def kill_stage(killed: list[int]) -> None:
+def kill_stage(killed: list[psutil.Process]) -> None:
     """SIGKILL to the stage's process, if it is still there."""
-    found = [pid for pid in descendants(os.getpid()) if "training.run" in title(pid)]
-    for pid in found:
-        os.kill(pid, signal.SIGKILL)
+    found = below("training.run")
+    for process in found:
+        process.kill()
     killed += found
 
 
@@ -48,7 +47,7 @@ def test_kills_at_random_moments_change_nothing(
 ) -> None:
     recipe = taught_recipe(**SHORT)
     straight = run(stage, recipe, taught_dataset, taught_model, tmp_path / "straight")
-    rng, killed, out = random.Random(), list[int](), tmp_path / "killed"
+    rng, killed, out = random.Random(), list[psutil.Process](), tmp_path / "killed"
     for number in range(kills):
         # the kills are spread over the updates, and each comes at any moment of some of them
         after, delay_s = (number + 0.5) * NUM_UPDATES[stage] / (kills + 1), rng.uniform(0, 0.2)

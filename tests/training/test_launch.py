@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from infra.processes import is_running
 from tests.training.tiny_data import tiny_recipe
 from training.errors import TrainingError
 from training.launch import ROOT, environment, launch
@@ -36,13 +38,13 @@ def test_a_stage_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: Path, d
     deadline = time.monotonic() + WAIT_S
     while len(read_metrics(out / "metrics.jsonl")) < 12 and time.monotonic() < deadline:
         time.sleep(0.05)
-    training = children(parent.pid)
+    training = psutil.Process(parent.pid).children()
     assert training, "the stage runs in a process of its own"
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    while any(alive(pid) for pid in training) and time.monotonic() < deadline:
+    while any(map(is_running, training)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not any(alive(pid) for pid in training)
+    assert not any(map(is_running, training))
     assert not (out / "DONE.json").exists()
     done = max(row["update"] for row in read_metrics(out / "metrics.jsonl"))
     assert 5 <= done < 400
@@ -56,18 +58,6 @@ def test_a_stage_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: Path, d
     again: list[dict[str, Any]] = []
     launch("sft", shorter, {"dataset": dataset}, out, again.append)
     assert again == read_metrics(out / "metrics.jsonl"), "a finished stage is left as it is and told again"
-
-
-def children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text().split()]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_a_failed_stage_shows_the_end_of_its_log(tmp_path: Path, dataset: Path) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
-from tests.training.runs import assert_same_weights, descendants, figures, random_update, run, title, updates
+from infra.processes import is_running
+from tests.training.runs import assert_same_weights, below, figures, random_update, run, updates
 from tests.training.tiny_data import taught_recipe
 from training.checkpoints import complete, update_of
 from training.errors import EngineError, EngineMismatch, ExamplesError, TrainingError
@@ -31,8 +31,8 @@ SHORT = {
 }
 
 
-def train_workers() -> list[int]:
-    return [pid for pid in descendants(os.getpid()) if "RayTrainWorker" in title(pid)]
+def train_workers() -> list[psutil.Process]:
+    return below("RayTrainWorker")
 
 
 @pytest.mark.slow
@@ -60,12 +60,12 @@ def test_two_workers_train_as_one_process_and_survive_a_kill(
     assert train_workers() == [], "Ray and its workers end with the stage"
 
     fatal = random_update(7, NUM_UPDATES["rl"])
-    killed: list[int] = []
+    killed: list[psutil.Process] = []
 
     def kill_one(row: dict[str, Any]) -> None:
         if not killed and "loss" in row and row["update"] >= fatal:
             killed.append(train_workers()[fatal % 2])
-            os.kill(killed[0], signal.SIGKILL)
+            killed[0].kill()
 
     disturbed = run("rl", two, taught_dataset, taught_model, tmp_path / "killed", kill_one)
     assert len(killed) == 1
@@ -87,19 +87,18 @@ def test_workers_end_with_their_driver_and_the_stage_goes_on(
     tmp_path: Path, taught_dataset: Path, taught_model: Path
 ) -> None:
     recipe = taught_recipe(**SHORT, parallel__devices=2)
-    workers: list[int] = []
+    workers: list[psutil.Process] = []
 
     def kill_driver(row: dict[str, Any]) -> None:
         if not workers and row["update"] >= 20:
             workers.extend(train_workers())
-            drivers = [pid for pid in descendants(os.getpid()) if "-m training.run" in title(pid)]
-            os.kill(drivers[0], signal.SIGKILL)
+            below("-m training.run")[0].kill()
 
     with pytest.raises(TrainingError, match="ended with signal SIGKILL"):
         run("sft", recipe, taught_dataset, taught_model, tmp_path, kill_driver)
     assert len(workers) == 2
     run("sft", recipe, taught_dataset, taught_model, tmp_path)
-    assert [pid for pid in workers if title(pid)] == []
+    assert not any(map(is_running, workers))
     assert [row["update"] for row in updates(tmp_path)] == list(range(1, NUM_UPDATES["sft"] + 1))
 
 
