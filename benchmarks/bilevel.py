@@ -11,10 +11,11 @@ side, each on one thread. The start has seen chains of up to five anchors alone 
 is measured is what a rule teaches of longer chains, not how it polishes what SFT taught.
 
 An arm's learning rate is the one with the best reward of samples on programs of its own, not on those that it is
-measured on. Then every seed draws other rollouts and another order of prompts from the same start. Answers are greedy
-and sampled; intervals are over programs and seeds at once (`evaluation.crossed`). Every training and every evaluation
-is a step that is found again, so a run that was stopped goes on. The table and figures are also written to bilevel.json
-and bilevel.html in the reports folder of the home.
+measured on; where the best is at an end of the grid, rates beyond it are tried too. Then every seed draws other
+rollouts and another order of prompts from the same start. Answers are greedy and sampled; intervals are over programs
+and seeds at once (`evaluation.crossed`). Every training and every evaluation is a step that is found again, so a run
+that was stopped goes on. The table and figures are also written to bilevel.json and bilevel.html in the reports folder
+of the home.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +78,7 @@ GPU = {
 START = {"slice.max_states": 5}
 NUM_SAMPLES = 4
 TUNING_SEED = 1000
+BEYOND = 3
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,24 @@ def arm_changes(arm: str) -> dict[str, Any]:
     return {"rl.mode": mode} | {key: value for option in options for key, value in OPTIONS[option].items()}
 
 
+def best_rate(rewards: Mapping[float, float], reward: Callable[[float], float]) -> float:
+    """The learning rate with the highest of `rewards`, by rate. A best one at an end of those tried has the next one
+    beyond it tried too, as far off as its neighbour, until the best has worse ones on both sides or BEYOND more were
+    tried: a best rate at the end of its grid is not a tuned one. A single rate is taken as it is."""
+    known = dict(rewards)
+    for _ in range(BEYOND):
+        if len(known) == 1:
+            break
+        tried = sorted(known)
+        best = max(tried, key=lambda rate: known[rate])
+        if best not in (tried[0], tried[-1]):
+            break
+        inner = tried[1] if best == tried[0] else tried[-2]
+        beyond = float(f"{best * best / inner:.6g}")
+        known[beyond] = reward(beyond)
+    return max(sorted(known), key=lambda rate: known[rate])
+
+
 def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Console) -> None:
     """Train and measure what is not done yet, then print the tables and write the page."""
     from flows.refresh_data import refresh_data
@@ -169,7 +189,11 @@ def run(arms: Sequence[str], size: Size, num_seeds: int, parallel: int, out: Con
     with ThreadPoolExecutor(parallel) as pool:
         tried = [(arm, rate) for arm in arms for rate in size.rates]
         rewards = dict(zip(tried, pool.map(lambda one: reward(*one), tried), strict=True))
-        rates = {arm: max(size.rates, key=lambda rate: rewards[arm, rate]) for arm in arms}
+
+        def chosen(arm: str) -> float:
+            return best_rate({rate: rewards[arm, rate] for rate in size.rates}, lambda rate: reward(arm, rate))
+
+        rates = dict(zip(arms, pool.map(chosen, arms), strict=True))
         before = Answers.of([answered(start, False)])
 
         def measured(one: tuple[int, str]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

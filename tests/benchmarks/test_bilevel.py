@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.bilevel import ARMS, OPTIONS, OWN_ARMS, RECIPE, arm_changes
+from benchmarks.bilevel import ARMS, BEYOND, OPTIONS, OWN_ARMS, RECIPE, arm_changes, best_rate
 from benchmarks.bilevel_figures import Answers, as_json, figures, page, tables
 from tests.benchmarks.running import run_python
 from tests.flows.jobs import BENCHMARKS
@@ -110,8 +110,32 @@ def test_arms_are_modes_with_options() -> None:
         load_recipe(str(RECIPE), arm_changes(arm))
 
 
+@pytest.mark.parametrize(
+    ("grid", "peak", "best", "asked"),
+    [
+        ([1.0, 2.0, 4.0], 2.0, 2.0, []),
+        ([1.0, 2.0, 4.0], 1.0, 1.0, [0.5]),
+        ([1.0, 2.0, 4.0], 0.25, 0.25, [0.5, 0.25, 0.125]),
+        ([1.0, 3.0], 9.0, 9.0, [9.0, 27.0]),
+        ([1.0, 2.0], 1e9, 2.0 ** (BEYOND + 1), [4.0, 8.0, 16.0]),
+        ([1.0], 8.0, 1.0, []),
+    ],
+)
+def test_a_best_learning_rate_at_the_end_of_its_grid_has_more_tried_beyond_it(
+    grid: list[float], peak: float, best: float, asked: list[float]
+) -> None:
+    seen: list[float] = []
+
+    def reward(rate: float) -> float:
+        seen.append(rate)
+        return -abs(rate - peak)
+
+    assert best_rate({rate: -abs(rate - peak) for rate in grid}, reward) == best
+    assert seen == asked
+
+
 @pytest.mark.slow
-def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
+def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path, prefect_api: str) -> None:
     code = (
         "import dataclasses; from benchmarks import bilevel; size = bilevel.SIZES['quick'];"
         "bilevel.SIZES['quick'] = dataclasses.replace("
@@ -120,7 +144,7 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
     given = ["--arms", "terminal,bilevel", "--seeds", "1", "--home", str(tmp_path / "home")]
 
     def run() -> str:
-        run_python("-c", code, *given, STEPCODE_BENCHMARKS=str(BENCHMARKS))
+        run_python("-c", code, *given, STEPCODE_BENCHMARKS=str(BENCHMARKS), PREFECT_API_URL=prefect_api)
         return (tmp_path / "home" / "reports" / "bilevel.json").read_text("utf-8")
 
     first = run()
