@@ -12,9 +12,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedTokenizerFast
+from typing import TYPE_CHECKING, Any
 
 from corpus.holes import holed_problem
 from evaluation.code_problems import CodeProblem, code_prompt, usable
@@ -27,6 +25,9 @@ from training.errors import ExamplesError
 from training.examples import Encoded, Example, encoded_within_limits
 from training.held_out_rows import MEASURED_SEED, held_out_traces
 from training.trace_pool import Traces, placed_by_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def corpus_problems(recipe: Recipe, traces: Traces, purpose: str) -> Iterator[CodeProblem]:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow.parquet as pq
-from transformers import PreTrainedTokenizerFast
 
 from corpus.teacher import TeacherError, reasoning_response
 from evaluation.code_problems import CodeProblem
@@ -27,6 +26,9 @@ from training.data_sections import QUESTION_TASKS
 from training.errors import ExamplesError
 from training.tokenizer import encode_all
 from training.trace_pool import Traces, draw_hash
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 LIGHT_COLUMNS = ["program_id", "source_id", "level", "num_states"]
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import ctypes
+import gc
 import json
 import os
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,10 +34,13 @@ def die_with_parent(parent_pid: int) -> None:
 
 def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
     """Run the stage of a spec, or this worker's part of it; returns the summary that DONE.json gets."""
-    import torch
+    with uncollected():
+        import torch
 
-    from training.config import parse_recipe, started_from
-    from training.processes import only_writer
+        from training.config import parse_recipe, started_from
+        from training.processes import only_writer
+        from training.rl import run_rl
+        from training.sft import run_sft
 
     recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
     torch.set_num_threads(spec["threads"])
@@ -43,14 +49,22 @@ def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
     inputs = {role: Path(path) for role, path in spec["inputs"].items()}
     with only_writer(out_dir):
         if spec["stage"] == "sft":
-            from training.sft import run_sft
-
             if "model" in inputs:
                 recipe = started_from(recipe, inputs["model"])
             return run_sft(recipe, inputs["dataset"], out_dir)
-        from training.rl import run_rl
-
         return run_rl(recipe, inputs["dataset"], inputs["model"], out_dir, spec["sandbox_backend"])
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """For imports: what they make stays as long as the process, and looking through it for garbage while it grows, and
+    at every full collection afterwards, is in vain."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def leave_group() -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from evaluation.prompts import TAGS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 END = "<|end|>"
 PAD = "<|pad|>"
@@ -34,6 +37,8 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int, out_dir: Path | None 
 
     `vocab_size` includes the 256 bytes, the tags and the two special tokens.
     """
+    from transformers import PreTrainedTokenizerFast  # with torch: seconds, which reading examples does not need
+
     tokenizer = Tokenizer(models.BPE(byte_fallback=False))
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [
