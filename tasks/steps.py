@@ -100,10 +100,12 @@ def run_step(
     with _TURNS.setdefault(identity, threading.Lock()):
         started = time.monotonic()
         step_id, found = _find(workspace, job, identity)
+        folder = workspace.work_folder(job, step_id)
         if found is not None:
+            shutil.rmtree(folder, ignore_errors=True)  # there where a kill came right after the record
             return _result(found, reused=True, seconds=time.monotonic() - started)
         started_at = datetime.now(UTC)
-        folder = workspace.work_folder(job, step_id)
+        folder.mkdir(parents=True, exist_ok=True)
         made = work(folder)
         outputs: list[tuple[str, str, str, Artifact, dict[str, Any]]] = [
             (role, name, kind, _put(workspace, content), {}) for role, (kind, name, content) in made.files.items()

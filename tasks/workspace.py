@@ -42,9 +42,7 @@ class Workspace:
 
     def work_folder(self, job: str, step_id: str) -> Path:
         """Where one step keeps what it has done so far; the same step finds it again after a kill."""
-        folder = self.home / "work" / f"{job}-{step_id[:16]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return self.home / "work" / f"{job}-{step_id[:16]}"
 
 
 def open_workspace(settings: Settings | None = None) -> Workspace:

@@ -80,6 +80,20 @@ def test_work_that_fails_leaves_no_row_and_its_folder_for_the_next_try(workspace
     assert not list((workspace.home / "work").iterdir())
 
 
+def test_a_kill_right_after_the_record_leaves_no_work_once_the_step_is_found(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path, ignore_errors: bool) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("tasks.steps.shutil.rmtree", killed)
+        step(workspace, Work("abc"))
+    assert list((workspace.home / "work").iterdir())
+    assert step(workspace, Work("abc")).reused
+    assert not list((workspace.home / "work").iterdir())
+
+
 def test_a_recorded_step_whose_bytes_are_gone_is_done_again_and_its_new_bytes_are_found(workspace: Workspace) -> None:
     work = Work("abc")
     result = step(workspace, work)
