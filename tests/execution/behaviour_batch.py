@@ -2,7 +2,7 @@
 
 Reads a JSON list of {"id", "source", "call", "tests"} from standard input, writes a JSON list of
 {"id", "same", "original", "instrumented", "num_states"}. `call` is evaluated (value, arguments after it), `tests`
-is executed. Both under a time limit per program. Anchors go to a sink; the program's own prints are compared.
+is executed. Both under a limit of CPU time per program. Anchors go to a sink; the program's own prints are compared.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SECONDS = 10
 
 
 class Hung(BaseException):
-    """The program took too long."""
+    """The program took too much CPU time."""
 
 
 def outcome(code: Any, row: dict[str, Any], sink: Callable[..., None]) -> list[Any]:
@@ -32,7 +32,7 @@ def outcome(code: Any, row: dict[str, Any], sink: Callable[..., None]) -> list[A
     printed = io.StringIO()
     seen: list[Any] = []
     try:
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         with contextlib.redirect_stdout(printed):
             exec(code, names)
             if row.get("call"):
@@ -46,7 +46,7 @@ def outcome(code: Any, row: dict[str, Any], sink: Callable[..., None]) -> list[A
     except (Exception, Hung) as error:  # noqa: BLE001 - what a program raises is what is compared
         seen.append([type(error).__name__, str(error)])
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
     return [*seen, printed.getvalue()]
 
 
@@ -70,7 +70,7 @@ def compile_anchored(source: str) -> Any:
 
 
 def main() -> None:
-    signal.signal(signal.SIGALRM, _hang)
+    signal.signal(signal.SIGPROF, _hang)
     results = []
     for row in json.load(sys.stdin):
         states: list[str] = []
