@@ -7,9 +7,10 @@ import importlib.util
 import pytest
 
 from tests.services.postgres import postgres_server, postgres_tcp_server, postgres_url, reused_postgres_url
+from tests.services.prefect import prefect_api
 from tests.services.radosgw import radosgw
 
-__all__ = ["postgres_server", "postgres_tcp_server", "postgres_url", "radosgw", "reused_postgres_url"]
+__all__ = ["postgres_server", "postgres_tcp_server", "postgres_url", "prefect_api", "radosgw", "reused_postgres_url"]
 
 OPTIONAL = ("vllm", "deepspeed", "wandb", "mlflow")
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-from tests.flows.jobs import ROOT
+from tests.services.processes import ROOT, clean_environment
 
 
 def run_python(*arguments: str, **variables: str) -> str:
     """What `python ARGUMENTS` prints; AssertionError with its output where it fails."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
+    clean = clean_environment()
     ended = subprocess.run(
         [sys.executable, *arguments], cwd=ROOT, env=clean | variables, capture_output=True, text=True, check=False
     )

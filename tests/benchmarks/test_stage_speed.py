@@ -43,8 +43,8 @@ def test_a_stage_of_one_update_tells_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_both_stages_are_shown(tmp_path: Path) -> None:
+def test_both_stages_are_shown(tmp_path: Path, prefect_api: str) -> None:
     given = ["--quick", "--home", str(tmp_path / "home"), "--changes", '{"rl.updates": 3}']
-    text = run_python("-m", "benchmarks.stage_speed", *given)
+    text = run_python("-m", "benchmarks.stage_speed", *given, PREFECT_API_URL=prefect_api)
     assert re.search(r"SFT: \d+\.\d updates per minute", text), text
     assert re.search(r"generate\s+\d+\.\d+\s+\d+%", text), text

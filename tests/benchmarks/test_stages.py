@@ -60,9 +60,10 @@ def test_models_that_were_asked_other_items_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path) -> None:
+def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path, prefect_api: str) -> None:
     def run() -> str:
-        run_python("-m", "benchmarks.stages", "--seeds", "1", "--home", str(tmp_path / "home"))
+        given = ["--seeds", "1", "--home", str(tmp_path / "home")]
+        run_python("-m", "benchmarks.stages", *given, PREFECT_API_URL=prefect_api)
         return (tmp_path / "home" / "reports" / "stages.json").read_text("utf-8")
 
     first = run()

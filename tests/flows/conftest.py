@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pytest
@@ -24,28 +26,38 @@ class Job:
 
 def look_into(home: Home) -> Workspace:
     """The workspace of a home, for reading."""
-    values = {name.removeprefix("STEPCODE_").lower(): value for name, value in home.variables.items()}
+    ours = {name: value for name, value in home.variables.items() if name.startswith("STEPCODE_")}
+    values = {name.removeprefix("STEPCODE_").lower(): value for name, value in ours.items()}
     return open_workspace(Settings(home=home.folder, **values))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="session")
-def embedded_job(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
-    """The main job with the smoke recipe: SQLite, files, local Ray, bubblewrap."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    ended = home.train()
-    assert ended.code == 0, ended.text
-    yield Job(home, ended)
+def embedded_job(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """The main job with the smoke recipe: SQLite, files, local Ray, bubblewrap. Where several processes share the
+    tests, the first that needs it runs it, and each has a copy of its home."""
+    own = tmp_path_factory.getbasetemp()
+    done = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "embedded-job"
+    with done.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (done / "ended.json").exists():
+            shutil.rmtree(done, ignore_errors=True)
+            ended = Home(done / "home").train()
+            assert ended.code == 0, ended.text
+            (done / "ended.json").write_text(json.dumps(asdict(ended)), "utf-8")
+    folder = tmp_path_factory.mktemp("embedded") / "home"
+    shutil.copytree(done / "home", folder)
+    return Job(Home(folder), Ended(**json.loads((done / "ended.json").read_text("utf-8"))))
 
 
 @pytest.fixture(scope="module")
-def copied_job(embedded_job: Job, tmp_path_factory: pytest.TempPathFactory) -> Job:
+def copied_job(embedded_job: Job, prefect_api: str, tmp_path_factory: pytest.TempPathFactory) -> Job:
     """The embedded job in a home of the module's own, for tests that run more in it."""
     folder = tmp_path_factory.mktemp("copy") / "home"
     shutil.copytree(embedded_job.home.folder, folder)
-    return Job(Home(folder), embedded_job.first)
+    return Job(Home(folder, {"PREFECT_API_URL": prefect_api}), embedded_job.first)
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def home(tmp_path: Path, prefect_api: str) -> Home:
     """An empty home."""
-    return Home(tmp_path / "home")
+    return Home(tmp_path / "home", {"PREFECT_API_URL": prefect_api})

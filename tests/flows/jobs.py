@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.services.processes import ROOT, clean_environment
+
 SMOKE = Path(__file__).parent / "smoke.toml"
 BENCHMARKS = Path(__file__).parent / "benchmarks"  # rows of our own in CRUXEval's format
 DEADLINE_S = 600.0
@@ -35,9 +35,8 @@ class Home:
     variables: dict[str, str] = field(default_factory=dict)
 
     def environment(self) -> dict[str, str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("STEPCODE_", "PREFECT_"))}
         ours = {"STEPCODE_HOME": str(self.folder), "STEPCODE_BENCHMARKS": str(BENCHMARKS)}
-        return {**clean, **ours, "NO_COLOR": "1", "COLUMNS": "200", **self.variables}
+        return {**clean_environment(), **ours, "NO_COLOR": "1", "COLUMNS": "200", **self.variables}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """The running command, in a process group of its own."""

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tests.flows.conftest import Job, look_into
-from tests.flows.jobs import DEADLINE_S, ROOT, SMOKE, Home
+from tests.flows.jobs import DEADLINE_S, SMOKE, Home
 from tests.services.prefect import ask_api, wait_for
-from tests.services.processes import free_port
+from tests.services.processes import ROOT, free_port
 
 WATCH_S = 300
 

@@ -92,9 +92,8 @@ def test_usage_errors_exit_with_2(home: Home) -> None:
     assert home.run("train", "--set", "rl.updates").code == 2
 
 
-def test_a_missing_benchmarks_folder_is_named(tmp_path: Path) -> None:
-    home = Home(tmp_path / "home", {"STEPCODE_BENCHMARKS": str(tmp_path / "gone")})
-    ended = refresh(home)
+def test_a_missing_benchmarks_folder_is_named(home: Home, tmp_path: Path) -> None:
+    ended = refresh(Home(home.folder, {**home.variables, "STEPCODE_BENCHMARKS": str(tmp_path / "gone")}))
     assert ended.code == 1 and "STEPCODE_BENCHMARKS" in ended.err and "Traceback" not in ended.text
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from datastore.datasets import Datasets
@@ -15,11 +13,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.services]
 
 
 def test_postgres_and_s3_give_the_same_dataset_as_sqlite_and_files(
-    embedded_job: Job, postgres_url: str, radosgw: S3Server, tmp_path: Path
+    embedded_job: Job, postgres_url: str, radosgw: S3Server, home: Home
 ) -> None:
     home = Home(
-        tmp_path / "home",
+        home.folder,
         {
+            **home.variables,
             "STEPCODE_DATABASE_URL": postgres_url,
             "STEPCODE_ARTIFACTS_URL": radosgw.url("smoke"),
             "STEPCODE_S3_ACCESS_KEY": radosgw.access_key,

@@ -1,4 +1,4 @@
-"""The services of `stepcode up` on free ports and in a temporary home, once per session: the real ones, deployed."""
+"""Prefect servers, once per session: the services of `stepcode up`, deployed, and one for commands to share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from infra import background, services
 from infra.settings import Settings
-from tests.services.processes import free_port
+from tests.services.processes import free_port, start_python
 
 DEADLINE_S = 120.0
 
@@ -66,6 +66,27 @@ def wait_for(ask: Callable[[], Any], enough: Callable[[Any], bool], deadline_s: 
             pytest.fail(f"still {answer!r} after {deadline_s:.0f} s")
         time.sleep(0.3)
     return answer
+
+
+COMMANDS_SERVER = """
+import sys
+from infra.embedded import embedded_server
+from infra.settings import load_settings
+server = embedded_server(load_settings())
+server.wait()
+print(server.api, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The API of one embedded server for all commands that need not have their own: starting it takes seconds."""
+    with start_python(COMMANDS_SERVER, STEPCODE_HOME=str(tmp_path_factory.mktemp("commands-server"))) as server:
+        assert server.stdout is not None
+        api = server.stdout.readline().strip()
+        assert api, "the server did not start"
+        yield api
 
 
 @pytest.fixture(scope="session")
