@@ -1,6 +1,7 @@
 """What stage one does to stage two: execution reasoning before writing programs, at small scale.
 
     python -m benchmarks.stages --size full --home .stepcode/benchmark-stages      (half an hour on two cores)
+    python -m benchmarks.stages --size full --start-states 3                       (SFT on short programs alone)
     python -m benchmarks.stages --size quick                                       (minutes: shows that it runs)
 
 Every arm begins with one SFT on both tasks. "code" is RL of programs paid by unit tests; "execution" is Bi-Level GRPO
@@ -61,15 +62,22 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=None, help="another number of seeds than the size's")
     parser.add_argument("--home", type=Path, default=Path(".stepcode/benchmark-stages"))
     parser.add_argument("--parallel", type=int, default=2, help="trainings side by side, each on one thread")
+    parser.add_argument(
+        "--start-states",
+        type=int,
+        help="most anchors of what SFT shows; longer ones are for the stages to teach",
+    )
     given = parser.parse_args()
     os.environ.setdefault("STEPCODE_WORKERS", "1")  # of each of them
     use_home(given.home)
     size = SIZES[given.size]
-    run(size, given.seeds or size.seeds, given.parallel, Console(width=140))
+    start = {} if given.start_states is None else {"slice.max_states": given.start_states}
+    run(size, start, given.seeds or size.seeds, given.parallel, Console(width=140))
 
 
-def run(size: Size, num_seeds: int, parallel: int, out: Console) -> None:
-    """Train and measure what is not done yet, then print the table and write the figures."""
+def run(size: Size, start_changes: dict[str, Any], num_seeds: int, parallel: int, out: Console) -> None:
+    """Train and measure what is not done yet, then print the table and write the figures. `start_changes`: of the
+    recipe, for SFT alone."""
     from flows.refresh_data import refresh_data
     from tasks.evaluate import evaluate_model, read_rows
     from tasks.train import train_stage
@@ -79,7 +87,8 @@ def run(size: Size, num_seeds: int, parallel: int, out: Console) -> None:
     workspace = current_workspace()
     base = load_recipe(str(RECIPE), size.changes)
     dataset = refresh_data(recipe=str(RECIPE), changes=size.changes).published.outputs["dataset"]
-    start = train_stage(workspace, base, "sft", {"dataset": dataset})
+    start_recipe = load_recipe(str(RECIPE), size.changes | start_changes)
+    start = train_stage(workspace, start_recipe, "sft", {"dataset": dataset})
 
     def answered(model: Output) -> Rows:
         done = evaluate_model(workspace, base, model, dataset, "stages")

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from benchmarks.stages_figures import Figure, as_json, figures, table
+from infra.settings import Settings
+from tasks.workspace import open_workspace
 from tests.benchmarks.running import run_python
 
 
@@ -62,7 +64,7 @@ def test_models_that_were_asked_other_items_are_refused() -> None:
 @pytest.mark.slow
 def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path, prefect_api: str) -> None:
     def run() -> str:
-        given = ["--seeds", "1", "--home", str(tmp_path / "home")]
+        given = ["--seeds", "1", "--start-states", "3", "--home", str(tmp_path / "home")]
         run_python("-m", "benchmarks.stages", *given, PREFECT_API_URL=prefect_api)
         return (tmp_path / "home" / "reports" / "stages.json").read_text("utf-8")
 
@@ -71,6 +73,10 @@ def test_the_whole_comparison_runs_and_is_found_again(tmp_path: Path, prefect_ap
     assert {one["arm"] for one in found["figures"]} == {"SFT", "code", "code, code", "execution", "execution, code"}
     assert {one["measure"] for one in found["figures"]} == {"pass", "tests", "step", "final"}
     assert all(one["num_items"] for one in found["figures"])
+    lineage = open_workspace(Settings(home=tmp_path / "home")).lineage  # type: ignore[call-arg]
+    runs = [run for run in lineage.runs(limit=100) if run.job.startswith("train-")]
+    shown = {(run.job, run.params["recipe"]["slice"]["max_states"]) for run in runs}
+    assert shown == {("train-sft", 3), ("train-rl", 6)}, "SFT alone has short programs only"
     before = sorted((tmp_path / "home" / "artifacts").rglob("*"))
     assert run() == first
     assert sorted((tmp_path / "home" / "artifacts").rglob("*")) == before, "nothing was trained or asked again"
