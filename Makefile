@@ -5,6 +5,9 @@ TEST_PROCESSES ?= 2
 STAMP := .venv/.installed
 BENCH ?= sandbox_speed trace_throughput scoring_speed engines rl_speed stage_speed packing anchor_counts anchored_library gate_errors soak seeds
 
+# Nothing is compiled at installation: where Python may not keep what it compiles, every process does all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: setup demo test lint up down deploy bench bench-bilevel clean help
 
