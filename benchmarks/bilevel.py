@@ -138,9 +138,7 @@ def best_rate(rewards: Mapping[float, float], reward: Callable[[float], float]) 
     beyond it tried too, as far off as its neighbour, until the best has worse ones on both sides or BEYOND more were
     tried: a best rate at the end of its grid is not a tuned one. A single rate is taken as it is."""
     known = dict(rewards)
-    for _ in range(BEYOND):
-        if len(known) == 1:
-            break
+    for _ in range(BEYOND if len(known) > 1 else 0):
         tried = sorted(known)
         best = max(tried, key=lambda rate: known[rate])
         if best not in (tried[0], tried[-1]):

@@ -39,8 +39,11 @@ def run_stage(spec: dict[str, Any]) -> dict[str, Any]:
 
         from training.config import parse_recipe, started_from
         from training.processes import only_writer
-        from training.rl import run_rl
-        from training.sft import run_sft
+
+        if spec["stage"] == "sft":
+            from training.sft import run_sft
+        else:
+            from training.rl import run_rl
 
     recipe = parse_recipe(spec["recipe"], "the recipe of the spec")
     torch.set_num_threads(spec["threads"])

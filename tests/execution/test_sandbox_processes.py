@@ -16,8 +16,9 @@ import pytest
 from execution.local import LocalSandbox
 from execution.sandbox import Job, Sandbox, Verdict
 from execution.zygote import Start, ZygoteSandbox
-from infra.processes import descendants, is_running
+from infra.processes import descendants
 from tests.execution.conftest import open_jail
+from tests.services.processes import all_gone
 
 ROOT = Path(__file__).resolve().parents[2]
 JOB = Job("def f(xs):\n    return sum(xs)", "f([1])")
@@ -33,10 +34,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 def family_of(process: psutil.Process) -> list[psutil.Process]:
     """The process and all its descendants."""
     return [process, *descendants(process)]
-
-
-def all_gone(family: list[psutil.Process]) -> bool:
-    return not any(map(is_running, family))
 
 
 def jail_process(sandbox: Sandbox) -> psutil.Process:
@@ -66,7 +63,7 @@ def test_closing_ends_every_process_of_the_jail() -> None:
     family = family_of(jail_process(sandbox))
     assert len(family) >= 2
     sandbox.close()
-    assert wait_for(lambda: all_gone(family))
+    assert all_gone(family, 20)
 
 
 @pytest.mark.parametrize("backend", ["bubblewrap", "local"])
@@ -84,7 +81,7 @@ sandbox.run(Job("def f():\\n    import time\\n    time.sleep(1000)", "f()"))
         wait_for(lambda: len(family_of(jailed)) >= minimum, 1.0)
         family = family_of(jailed)
         parent.kill()
-    assert wait_for(lambda: all_gone(family))
+    assert all_gone(family, 20)
 
 
 def test_a_forked_process_whose_parent_died_before_it_could_ask_to_be_killed_ends() -> None:
@@ -124,7 +121,7 @@ def test_a_jail_that_cannot_be_replaced_is_our_failure_and_no_verdict_on_the_pro
         sandbox.start = Start(["/nonexistent/interpreter"])
         killed = jail_process(sandbox)
         killed.kill()
-        wait_for(lambda: not is_running(killed))
+        all_gone([killed], 20)
         seen = sandbox.run(JOB)
     assert seen.verdict == Verdict.SANDBOX_FAILED and "/nonexistent/interpreter does not start" in seen.detail
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
-from infra.processes import command_line, descendants, is_running
-from tests.services.processes import start_python
+from infra.processes import command_line, descendants
+from tests.services.processes import all_gone, start_python
 
 COMMAND = """
 import time
@@ -35,7 +34,4 @@ def test_the_server_ends_with_its_command(tmp_path: Path, end: str) -> None:
             command.kill()
         else:
             command.communicate("go on\n")
-    deadline = time.monotonic() + 30
-    while any(map(is_running, started)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, started))
+    assert all_gone(started, 30)

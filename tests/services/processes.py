@@ -16,7 +16,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import psutil
 import pytest
+
+from infra.processes import is_running
 
 ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT_S = 10.0
@@ -50,6 +53,16 @@ def start_python(code: str, **variables: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
+
+
+def all_gone(processes: Sequence[psutil.Process], within_s: float) -> bool:
+    """Whether every one of them has ended by then; returns as soon as it has."""
+    deadline = time.monotonic() + within_s
+    while any(map(is_running, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def free_port() -> int:

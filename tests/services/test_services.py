@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 from sqlalchemy import NullPool, create_engine, text
 
-from infra.processes import is_running
 from tests.services.postgres import PostgresServer, running_postgres
-from tests.services.processes import ROOT, unavailable
+from tests.services.processes import ROOT, all_gone, unavailable
 from tests.services.radosgw import S3Server
 
 
@@ -67,10 +65,7 @@ def test_a_server_ends_when_the_process_that_started_it_is_killed(postgres_serve
         number, folder = owner.stdout.readline().split()
         server = psutil.Process(int(number))
         owner.kill()
-    deadline = time.monotonic() + 30
-    while is_running(server) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_running(server)
+    assert all_gone([server], 30)
     subprocess.run(["rm", "-rf", folder], check=True)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.processes import is_running
+from tests.services.processes import all_gone
 from tests.training.tiny_data import tiny_recipe
 from training.errors import TrainingError
 from training.launch import ROOT, environment, launch
@@ -42,9 +42,7 @@ def test_a_stage_killed_goes_on_and_ends_like_one_that_was_not(tmp_path: Path, d
     assert training, "the stage runs in a process of its own"
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    while any(map(is_running, training)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, training))
+    assert all_gone(training, deadline - time.monotonic())
     assert not (out / "DONE.json").exists()
     done = max(row["update"] for row in read_metrics(out / "metrics.jsonl"))
     assert 5 <= done < 400
